@@ -1,0 +1,11 @@
+//! `sipcall`: a SIP user agent as a library and one command.
+//!
+//! placeholder
+
+pub mod id;
+pub mod limits;
+pub mod outbox;
+pub mod table;
+pub mod time;
+pub mod timer;
+pub mod wire;

@@ -1,0 +1,60 @@
+//! Every bound of the core in one place. Nothing that a peer can make grow lacks one.
+
+use crate::time::Duration;
+
+/// The bounds, each with the reason for its default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Octets of a message. The largest UDP payload, and what a 16-bit slot can address.
+    pub message: usize,
+    /// Octets of a stream's reassembly buffer: one message and the start of the next.
+    pub stream_buffer: usize,
+    /// Flows that peers opened to us.
+    pub flows_in: usize,
+    /// Flows that one peer address opened to us.
+    pub flows_in_per_peer: usize,
+    /// An inbound flow closes after this long without a message.
+    pub flow_idle: Duration,
+    /// An inbound flow closes when its first octet takes longer.
+    pub flow_first_byte: Duration,
+    /// Live transactions; above, new requests get 503 with Retry-After.
+    pub transactions: usize,
+    /// Live dialogs.
+    pub dialogs: usize,
+    /// Live calls; above, [`Refused::Busy`](crate::agent::Refused::Busy).
+    pub calls: usize,
+    /// Early dialogs of one INVITE: more forks than any real proxy makes.
+    pub forks: usize,
+    /// Events that wait for the application; at three quarters new INVITEs get 503.
+    pub events: usize,
+    /// How long a request that was handed to the application waits for its answer before we send 500.
+    pub answer_wait: Duration,
+    /// Challenges answered for one request (RFC 3261 §22.2: one for the server, one stale nonce).
+    pub challenges: u8,
+    /// Nonces whose use a server of ours remembers.
+    pub nonces: usize,
+    /// Candidates tried for one request.
+    pub candidates: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message: 65_535,
+            stream_buffer: 128 * 1024,
+            flows_in: 256,
+            flows_in_per_peer: 16,
+            flow_idle: Duration::from_secs(120),
+            flow_first_byte: Duration::from_secs(10),
+            transactions: 65_536,
+            dialogs: 16_384,
+            calls: 16_384,
+            forks: 16,
+            events: 65_536,
+            answer_wait: Duration::from_secs(30),
+            challenges: 2,
+            nonces: 4_096,
+            candidates: 8,
+        }
+    }
+}
