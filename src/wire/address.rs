@@ -1,0 +1,248 @@
+//! Addresses with a name and parameters: From, To, Contact, Route and their kin (RFC 3261 §20.10).
+
+use std::borrow::Cow;
+use std::ops::Deref;
+
+use super::grammar::{self, Cursor, TOKEN, VALUE, is_lws, trim};
+use super::header::{HeaderError, HeaderErrorKind, TypedHeader};
+use super::name::HeaderId;
+use super::params::Params;
+use super::uri::Uri;
+use super::{bound, unfolded};
+
+/// The name before an address, as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DisplayName<'a> {
+    raw: &'a [u8],
+    quoted: bool,
+}
+
+impl<'a> DisplayName<'a> {
+    /// The octets as written, without the quotes; they need not be text.
+    pub fn raw(self) -> &'a [u8] {
+        self.raw
+    }
+
+    /// The name to show: folds and escapes undone, octets that are not UTF-8 replaced. It is the peer's text, and may
+    /// hold control characters.
+    pub fn text(self) -> Cow<'a, str> {
+        let lossy = |octets: Cow<'a, [u8]>| match octets {
+            Cow::Borrowed(octets) => String::from_utf8_lossy(octets),
+            Cow::Owned(octets) => Cow::Owned(String::from_utf8_lossy(&octets).into_owned()),
+        };
+        let octets = unfolded(self.raw);
+        if !self.quoted || memchr::memchr(b'\\', &octets).is_none() {
+            return lossy(octets);
+        }
+        let mut text = Vec::with_capacity(octets.len());
+        let mut rest = octets.iter();
+        while let Some(&octet) = rest.next() {
+            match octet {
+                b'\\' => text.extend(rest.next()),
+                _ => text.push(octet),
+            }
+        }
+        lossy(Cow::Owned(text))
+    }
+}
+
+/// `name-addr` or `addr-spec`, with header parameters. Without angle brackets each `;` starts a header parameter.
+#[derive(Clone, Copy, Debug)]
+pub struct NameAddr<'a> {
+    /// The name, when there is one.
+    pub display: Option<DisplayName<'a>>,
+    /// The address.
+    pub uri: Uri<'a>,
+    /// The parameters after it.
+    pub params: Params<'a>,
+}
+
+impl<'a> NameAddr<'a> {
+    /// Parses one address that fills `value`.
+    pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
+        Self::parse_with(value, |_, _| true)
+    }
+
+    fn parse_with(value: &'a [u8], check: impl FnMut(&'a str, Option<&'a str>) -> bool) -> Result<Self, HeaderError> {
+        let mut cursor = Cursor::new(value);
+        if cursor.peek().is_none() {
+            return cursor.fail(HeaderErrorKind::Empty);
+        }
+        let display = display_name(&mut cursor)?;
+        let angled = cursor.eat(b'<');
+        let at = cursor.at();
+        let rest = cursor.rest();
+        let end = if angled {
+            match memchr::memchr(b'>', rest) {
+                Some(end) => end,
+                None => return cursor.fail(HeaderErrorKind::Angle),
+            }
+        } else {
+            rest.iter().position(|&b| is_lws(b) || matches!(b, b';' | b',' | b'?')).unwrap_or(rest.len())
+        };
+        if !angled && matches!(rest.get(end), Some(b'?' | b',')) {
+            cursor.skip(end);
+            return cursor.fail(HeaderErrorKind::Angle);
+        }
+        let uri = Uri::parse(rest.get(..end).unwrap_or_default())
+            .map_err(|error| HeaderError { kind: HeaderErrorKind::Uri(error.kind), offset: at + error.offset })?;
+        cursor.skip(end + usize::from(angled));
+        let params = Params::header(&mut cursor, check)?;
+        Ok(Self { display, uri, params })
+    }
+
+    /// The tag; `None` when absent (RFC 2543 peers send none).
+    pub fn tag(&self) -> Option<&'a str> {
+        self.params.value("tag")
+    }
+
+    /// The expires parameter in seconds. A malformed one counts as absent (RFC 3261 §20.10: treat it as 3600).
+    pub fn expires(&self) -> Option<u32> {
+        self.params.value("expires").and_then(|value| grammar::number(value.as_bytes()))
+    }
+
+    /// The q parameter in thousandths, 0 to 1000; `None` when absent.
+    pub fn q(&self) -> Option<u16> {
+        self.params.value("q").and_then(qvalue)
+    }
+}
+
+/// The display name here, up to the `<` that must follow one. Nothing is consumed before a bare `addr-spec`.
+fn display_name<'a>(cursor: &mut Cursor<'a>) -> Result<Option<DisplayName<'a>>, HeaderError> {
+    let start = cursor.at();
+    let too_long = HeaderError { kind: HeaderErrorKind::DisplayName, offset: start };
+    if cursor.peek() == Some(b'"') {
+        let raw = cursor.quoted()?;
+        cursor.lws();
+        if cursor.peek() != Some(b'<') {
+            return cursor.fail(HeaderErrorKind::Angle);
+        }
+        return if raw.len() > bound::DISPLAY_NAME {
+            Err(too_long)
+        } else {
+            Ok(Some(DisplayName { raw, quoted: true }))
+        };
+    }
+    let rest = cursor.rest();
+    // Octets beyond ASCII belong in quotes; peers send them bare, and nothing else can be meant.
+    let word = |b: u8| grammar::is(b, TOKEN) || is_lws(b) || b >= 0x80;
+    let end = rest.iter().position(|&b| !word(b)).unwrap_or(rest.len());
+    if rest.get(end) != Some(&b'<') {
+        return Ok(None);
+    }
+    let raw = trim(rest.get(..end).unwrap_or_default());
+    if raw.len() > bound::DISPLAY_NAME {
+        return Err(too_long);
+    }
+    cursor.skip(end);
+    Ok((!raw.is_empty()).then_some(DisplayName { raw, quoted: false }))
+}
+
+/// A qvalue in thousandths (RFC 3261 §25.1: up to three decimals, at most 1).
+fn qvalue(text: &str) -> Option<u16> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    if decimals.len() > 3 || !decimals.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let thousandths = decimals.bytes().zip([100u16, 10, 1]).map(|(b, unit)| u16::from(b - b'0') * unit).sum::<u16>();
+    match whole {
+        "0" => Some(thousandths),
+        "1" if thousandths == 0 => Some(1000),
+        _ => None,
+    }
+}
+
+fn is_token(value: Option<&str>) -> bool {
+    value.is_some_and(|value| grammar::all(value.as_bytes(), VALUE))
+}
+
+/// A Contact value (RFC 3261 §20.10).
+#[derive(Clone, Copy, Debug)]
+pub enum Contact<'a> {
+    /// `*`: every binding. Only a REGISTER with `Expires: 0` may have it, and only as its one Contact value.
+    Star,
+    /// An address.
+    Address(NameAddr<'a>),
+}
+
+impl<'a> Contact<'a> {
+    /// The address; `None` for `*`.
+    pub fn address(self) -> Option<NameAddr<'a>> {
+        match self {
+            Self::Star => None,
+            Self::Address(address) => Some(address),
+        }
+    }
+}
+
+impl<'a> TypedHeader<'a> for Contact<'a> {
+    const ID: HeaderId = HeaderId::Contact;
+
+    fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
+        if trim(value) == b"*" {
+            return Ok(Self::Star);
+        }
+        let check = |name: &str, value: Option<&str>| {
+            !name.eq_ignore_ascii_case("q") || value.is_some_and(|value| qvalue(value).is_some())
+        };
+        NameAddr::parse_with(value, check).map(Self::Address)
+    }
+}
+
+macro_rules! addresses {
+    ($($(#[$doc:meta])* $name:ident $(where $param:literal)?;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name<'a>(pub NameAddr<'a>);
+
+        impl<'a> TypedHeader<'a> for $name<'a> {
+            const ID: HeaderId = HeaderId::$name;
+
+            fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
+                let check = |_name: &str, _value: Option<&str>| {
+                    true $(&& (!_name.eq_ignore_ascii_case($param) || is_token(_value)))?
+                };
+                NameAddr::parse_with(value, check).map(Self)
+            }
+        }
+
+        impl<'a> Deref for $name<'a> {
+            type Target = NameAddr<'a>;
+
+            fn deref(&self) -> &NameAddr<'a> {
+                &self.0
+            }
+        }
+    )*};
+}
+
+addresses! {
+    /// RFC 3261 §20.20
+    From where "tag";
+    /// RFC 3261 §20.39
+    To where "tag";
+    /// RFC 3261 §20.34
+    Route;
+    /// RFC 3261 §20.30
+    RecordRoute;
+    /// RFC 3327
+    Path;
+    /// RFC 3608
+    ServiceRoute;
+    /// RFC 3515
+    ReferTo;
+    /// RFC 3892
+    ReferredBy;
+    /// RFC 3325
+    PAssertedIdentity;
+    /// RFC 3325
+    PPreferredIdentity;
+    /// RFC 3455 §4.1
+    PAssociatedUri;
+    /// RFC 5806
+    Diversion;
+    /// RFC 7044
+    HistoryInfo;
+    /// RFC 3261 §20.31
+    ReplyTo;
+}

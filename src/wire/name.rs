@@ -1,0 +1,403 @@
+//! Names: header fields (long and compact), methods, status codes.
+
+use std::fmt;
+
+use super::grammar;
+
+macro_rules! headers {
+    ($($id:ident $name:literal $($compact:literal)? $([$list:ident])?;)*) => {
+        /// A header field name that this library knows, or [`Other`](Self::Other).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum HeaderId {
+            $(#[doc = concat!("`", $name, "`")] $id,)*
+            /// Any other name; the message has its spelling.
+            Other,
+        }
+
+        const KNOWN: &[(HeaderId, &str)] = &[$((HeaderId::$id, $name)),*];
+
+        impl HeaderId {
+            /// The canonical spelling; empty for [`Other`](Self::Other).
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$id => $name,)* Self::Other => "" }
+            }
+
+            /// Whether values may be joined by commas into one line (RFC 3261 §7.3.1). Never true of the four digest
+            /// headers, whose own syntax has commas.
+            pub fn is_comma_list(self) -> bool {
+                match self { $($(Self::$id => { stringify!($list); true })?)* _ => false }
+            }
+
+            fn of_compact(letter: u8) -> Self {
+                match letter { $($($compact => Self::$id,)?)* _ => Self::Other }
+            }
+        }
+    };
+}
+
+headers! {
+    Via "Via" b'v' [list];
+    From "From" b'f';
+    To "To" b't';
+    CallId "Call-ID" b'i';
+    CSeq "CSeq";
+    MaxForwards "Max-Forwards";
+    Contact "Contact" b'm' [list];
+    Route "Route" [list];
+    RecordRoute "Record-Route" [list];
+    ContentLength "Content-Length" b'l';
+    ContentType "Content-Type" b'c';
+    ContentEncoding "Content-Encoding" b'e' [list];
+    ContentLanguage "Content-Language" [list];
+    ContentDisposition "Content-Disposition";
+    ContentId "Content-ID";
+    MimeVersion "MIME-Version";
+    Accept "Accept" [list];
+    AcceptEncoding "Accept-Encoding" [list];
+    AcceptLanguage "Accept-Language" [list];
+    AcceptContact "Accept-Contact" b'a' [list];
+    RejectContact "Reject-Contact" b'j' [list];
+    RequestDisposition "Request-Disposition" b'd' [list];
+    AlertInfo "Alert-Info" [list];
+    Allow "Allow" [list];
+    AllowEvents "Allow-Events" b'u' [list];
+    Authorization "Authorization";
+    ProxyAuthorization "Proxy-Authorization";
+    WwwAuthenticate "WWW-Authenticate";
+    ProxyAuthenticate "Proxy-Authenticate";
+    AuthenticationInfo "Authentication-Info";
+    ProxyAuthenticationInfo "Proxy-Authentication-Info";
+    CallInfo "Call-Info" [list];
+    Date "Date";
+    Diversion "Diversion" [list];
+    ErrorInfo "Error-Info" [list];
+    Event "Event" b'o';
+    Expires "Expires";
+    FlowTimer "Flow-Timer";
+    Geolocation "Geolocation" [list];
+    HistoryInfo "History-Info" [list];
+    Identity "Identity" b'y' [list];
+    InfoPackage "Info-Package";
+    InReplyTo "In-Reply-To" [list];
+    Join "Join";
+    MinExpires "Min-Expires";
+    MinSe "Min-SE";
+    Organization "Organization";
+    PAccessNetworkInfo "P-Access-Network-Info" [list];
+    PAssertedIdentity "P-Asserted-Identity" [list];
+    PAssociatedUri "P-Associated-URI" [list];
+    PCalledPartyId "P-Called-Party-ID";
+    PPreferredIdentity "P-Preferred-Identity" [list];
+    Path "Path" [list];
+    Priority "Priority";
+    Privacy "Privacy";
+    ProxyRequire "Proxy-Require" [list];
+    RAck "RAck";
+    Reason "Reason" [list];
+    RecvInfo "Recv-Info" [list];
+    ReferSub "Refer-Sub";
+    ReferTo "Refer-To" b'r';
+    ReferredBy "Referred-By" b'b';
+    RemotePartyId "Remote-Party-ID" [list];
+    Replaces "Replaces";
+    ReplyTo "Reply-To";
+    Require "Require" [list];
+    RetryAfter "Retry-After";
+    RSeq "RSeq";
+    Server "Server";
+    ServiceRoute "Service-Route" [list];
+    SessionExpires "Session-Expires" b'x';
+    SessionId "Session-ID";
+    SipEtag "SIP-ETag";
+    SipIfMatch "SIP-If-Match";
+    Subject "Subject" b's';
+    SubscriptionState "Subscription-State";
+    Supported "Supported" b'k' [list];
+    TargetDialog "Target-Dialog";
+    Timestamp "Timestamp";
+    Unsupported "Unsupported" [list];
+    UserAgent "User-Agent";
+    UserToUser "User-to-User" [list];
+    Warning "Warning" [list];
+}
+
+const NONE: u8 = u8::MAX;
+const BUCKETS: usize = 512;
+
+/// Length, first and last letter choose a bucket; few names share one.
+const fn bucket(length: usize, first: u8, last: u8) -> usize {
+    (length * 73 + (first | 0x20) as usize * 5 + (last | 0x20) as usize * 19) % BUCKETS
+}
+
+/// For each bucket the first name in it, and for each name the next in its bucket.
+const CHAINS: ([u8; BUCKETS], [u8; KNOWN.len()]) = {
+    let (mut heads, mut next) = ([NONE; BUCKETS], [NONE; KNOWN.len()]);
+    let mut i = 0;
+    while i < KNOWN.len() {
+        let name = KNOWN[i].1.as_bytes();
+        let at = bucket(name.len(), name[0], name[name.len() - 1]);
+        next[i] = heads[at];
+        heads[at] = i as u8;
+        i += 1;
+    }
+    (heads, next)
+};
+static HEADS: [u8; BUCKETS] = CHAINS.0;
+static NEXT: [u8; KNOWN.len()] = CHAINS.1;
+
+impl HeaderId {
+    /// The header of that name, long or compact, in any case (RFC 3261 §7.3.1, §7.3.3).
+    pub fn of(name: &[u8]) -> Self {
+        let (first, last) = match name {
+            [] => return Self::Other,
+            [letter] => return Self::of_compact(letter.to_ascii_lowercase()),
+            [first, .., last] => (*first, *last),
+        };
+        let mut at = HEADS.get(bucket(name.len(), first, last)).copied().unwrap_or(NONE);
+        while let Some((id, known)) = KNOWN.get(usize::from(at)) {
+            // Nearly every peer writes the canonical spelling, and comparing that is one wide comparison.
+            if name == known.as_bytes() || name.eq_ignore_ascii_case(known.as_bytes()) {
+                return *id;
+            }
+            at = NEXT.get(usize::from(at)).copied().unwrap_or(NONE);
+        }
+        Self::Other
+    }
+
+    pub(crate) fn from_index(index: u8) -> Self {
+        KNOWN.get(usize::from(index)).map_or(Self::Other, |(id, _)| *id)
+    }
+}
+
+impl fmt::Display for HeaderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == Self::Other { "unknown" } else { self.as_str() })
+    }
+}
+
+/// A request method. Case matters: `invite` is an extension method (RFC 3261 §7.1).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Method {
+    /// RFC 3261 §13
+    Invite,
+    /// RFC 3261 §13, §17
+    Ack,
+    /// RFC 3261 §15
+    Bye,
+    /// RFC 3261 §9
+    Cancel,
+    /// RFC 3261 §10
+    Register,
+    /// RFC 3261 §11
+    Options,
+    /// RFC 6086
+    Info,
+    /// RFC 3428
+    Message,
+    /// RFC 6665
+    Notify,
+    /// RFC 6665
+    Subscribe,
+    /// RFC 3515
+    Refer,
+    /// RFC 3311
+    Update,
+    /// RFC 3262
+    Prack,
+    /// RFC 3903
+    Publish,
+    /// Any other token. Made by [`Method::of`], which checks it; the writer checks it again.
+    Extension(Box<str>),
+}
+
+impl Method {
+    /// The method of that name; `None` when it is not a token.
+    pub fn of(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"INVITE" => Self::Invite,
+            b"ACK" => Self::Ack,
+            b"BYE" => Self::Bye,
+            b"CANCEL" => Self::Cancel,
+            b"REGISTER" => Self::Register,
+            b"OPTIONS" => Self::Options,
+            b"INFO" => Self::Info,
+            b"MESSAGE" => Self::Message,
+            b"NOTIFY" => Self::Notify,
+            b"SUBSCRIBE" => Self::Subscribe,
+            b"REFER" => Self::Refer,
+            b"UPDATE" => Self::Update,
+            b"PRACK" => Self::Prack,
+            b"PUBLISH" => Self::Publish,
+            _ => Self::Extension(grammar::token(name)?.into()),
+        })
+    }
+
+    /// The name as it stands on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Invite => "INVITE",
+            Self::Ack => "ACK",
+            Self::Bye => "BYE",
+            Self::Cancel => "CANCEL",
+            Self::Register => "REGISTER",
+            Self::Options => "OPTIONS",
+            Self::Info => "INFO",
+            Self::Message => "MESSAGE",
+            Self::Notify => "NOTIFY",
+            Self::Subscribe => "SUBSCRIBE",
+            Self::Refer => "REFER",
+            Self::Update => "UPDATE",
+            Self::Prack => "PRACK",
+            Self::Publish => "PUBLISH",
+            Self::Extension(name) => name,
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A status code from 100 to 699 (RFC 3261 §21).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Status(u16);
+
+macro_rules! statuses {
+    ($($name:ident $code:literal $reason:literal;)*) => {
+        impl Status {
+            $(#[doc = concat!("`", $code, " ", $reason, "`")] pub const $name: Self = Self($code);)*
+
+            /// The phrase that usually goes with the code; that of its class for a code without one.
+            pub fn reason(self) -> &'static str {
+                match self.0 {
+                    $($code => $reason,)*
+                    100..=199 => "Session Progress",
+                    200..=299 => "OK",
+                    300..=399 => "Redirection",
+                    400..=499 => "Request Failure",
+                    500..=599 => "Server Failure",
+                    _ => "Global Failure",
+                }
+            }
+        }
+    };
+}
+
+statuses! {
+    TRYING 100 "Trying";
+    RINGING 180 "Ringing";
+    CALL_IS_BEING_FORWARDED 181 "Call Is Being Forwarded";
+    QUEUED 182 "Queued";
+    SESSION_PROGRESS 183 "Session Progress";
+    EARLY_DIALOG_TERMINATED 199 "Early Dialog Terminated";
+    OK 200 "OK";
+    ACCEPTED 202 "Accepted";
+    NO_NOTIFICATION 204 "No Notification";
+    MULTIPLE_CHOICES 300 "Multiple Choices";
+    MOVED_PERMANENTLY 301 "Moved Permanently";
+    MOVED_TEMPORARILY 302 "Moved Temporarily";
+    USE_PROXY 305 "Use Proxy";
+    ALTERNATIVE_SERVICE 380 "Alternative Service";
+    BAD_REQUEST 400 "Bad Request";
+    UNAUTHORIZED 401 "Unauthorized";
+    PAYMENT_REQUIRED 402 "Payment Required";
+    FORBIDDEN 403 "Forbidden";
+    NOT_FOUND 404 "Not Found";
+    METHOD_NOT_ALLOWED 405 "Method Not Allowed";
+    NOT_ACCEPTABLE 406 "Not Acceptable";
+    PROXY_AUTHENTICATION_REQUIRED 407 "Proxy Authentication Required";
+    REQUEST_TIMEOUT 408 "Request Timeout";
+    GONE 410 "Gone";
+    CONDITIONAL_REQUEST_FAILED 412 "Conditional Request Failed";
+    REQUEST_ENTITY_TOO_LARGE 413 "Request Entity Too Large";
+    REQUEST_URI_TOO_LONG 414 "Request-URI Too Long";
+    UNSUPPORTED_MEDIA_TYPE 415 "Unsupported Media Type";
+    UNSUPPORTED_URI_SCHEME 416 "Unsupported URI Scheme";
+    BAD_EXTENSION 420 "Bad Extension";
+    EXTENSION_REQUIRED 421 "Extension Required";
+    SESSION_INTERVAL_TOO_SMALL 422 "Session Interval Too Small";
+    INTERVAL_TOO_BRIEF 423 "Interval Too Brief";
+    USE_IDENTITY_HEADER 428 "Use Identity Header";
+    PROVIDE_REFERRER_IDENTITY 429 "Provide Referrer Identity";
+    FLOW_FAILED 430 "Flow Failed";
+    ANONYMITY_DISALLOWED 433 "Anonymity Disallowed";
+    BAD_IDENTITY_INFO 436 "Bad Identity Info";
+    UNSUPPORTED_CREDENTIAL 437 "Unsupported Credential";
+    INVALID_IDENTITY_HEADER 438 "Invalid Identity Header";
+    FIRST_HOP_LACKS_OUTBOUND_SUPPORT 439 "First Hop Lacks Outbound Support";
+    BAD_INFO_PACKAGE 469 "Bad Info Package";
+    TEMPORARILY_UNAVAILABLE 480 "Temporarily Unavailable";
+    CALL_DOES_NOT_EXIST 481 "Call/Transaction Does Not Exist";
+    LOOP_DETECTED 482 "Loop Detected";
+    TOO_MANY_HOPS 483 "Too Many Hops";
+    ADDRESS_INCOMPLETE 484 "Address Incomplete";
+    AMBIGUOUS 485 "Ambiguous";
+    BUSY_HERE 486 "Busy Here";
+    REQUEST_TERMINATED 487 "Request Terminated";
+    NOT_ACCEPTABLE_HERE 488 "Not Acceptable Here";
+    BAD_EVENT 489 "Bad Event";
+    REQUEST_PENDING 491 "Request Pending";
+    UNDECIPHERABLE 493 "Undecipherable";
+    SECURITY_AGREEMENT_REQUIRED 494 "Security Agreement Required";
+    SERVER_INTERNAL_ERROR 500 "Server Internal Error";
+    NOT_IMPLEMENTED 501 "Not Implemented";
+    BAD_GATEWAY 502 "Bad Gateway";
+    SERVICE_UNAVAILABLE 503 "Service Unavailable";
+    SERVER_TIMEOUT 504 "Server Time-out";
+    VERSION_NOT_SUPPORTED 505 "Version Not Supported";
+    MESSAGE_TOO_LARGE 513 "Message Too Large";
+    PRECONDITION_FAILURE 580 "Precondition Failure";
+    BUSY_EVERYWHERE 600 "Busy Everywhere";
+    DECLINE 603 "Decline";
+    DOES_NOT_EXIST_ANYWHERE 604 "Does Not Exist Anywhere";
+    NOT_ACCEPTABLE_ANYWHERE 606 "Not Acceptable";
+    UNWANTED 607 "Unwanted";
+    REJECTED 608 "Rejected";
+}
+
+impl Status {
+    /// The status of that code; `None` outside 100..=699.
+    pub const fn new(code: u16) -> Option<Self> {
+        if code >= 100 && code <= 699 { Some(Self(code)) } else { None }
+    }
+
+    /// The three digits.
+    pub const fn code(self) -> u16 {
+        self.0
+    }
+
+    /// The first digit, 1 to 6.
+    pub const fn class(self) -> u8 {
+        (self.0 / 100) as u8
+    }
+
+    /// 1xx.
+    pub const fn is_provisional(self) -> bool {
+        self.class() == 1
+    }
+
+    /// 2xx.
+    pub const fn is_success(self) -> bool {
+        self.class() == 2
+    }
+
+    /// 2xx to 6xx.
+    pub const fn is_final(self) -> bool {
+        self.class() > 1
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

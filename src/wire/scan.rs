@@ -1,0 +1,319 @@
+//! The one pass over a message: line ends, folds, header names, and where everything is. Nothing is copied.
+
+use super::bound;
+use super::grammar::{self, TOKEN, is_lws};
+use super::name::{HeaderId, Method, Status};
+
+/// Where one header is: 8 octets.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Slot {
+    /// The [`HeaderId`], and the top bit when the value is folded.
+    id: u8,
+    name_len: u8,
+    name: u16,
+    value: u16,
+    end: u16,
+}
+
+const FOLDED: u8 = 0x80;
+
+impl Slot {
+    pub(crate) fn id(self) -> HeaderId {
+        HeaderId::from_index(self.id & !FOLDED)
+    }
+
+    pub(crate) fn is(self, id: HeaderId) -> bool {
+        self.id & !FOLDED == id as u8
+    }
+
+    pub(crate) fn is_folded(self) -> bool {
+        self.id & FOLDED != 0
+    }
+
+    pub(crate) fn name(self, bytes: &[u8]) -> &[u8] {
+        let start = usize::from(self.name);
+        bytes.get(start..start + usize::from(self.name_len)).unwrap_or_default()
+    }
+
+    pub(crate) fn value(self, bytes: &[u8]) -> &[u8] {
+        bytes.get(usize::from(self.value)..usize::from(self.end)).unwrap_or_default()
+    }
+}
+
+const INLINE: usize = 32;
+
+/// The slots: inline up to 32, all of them on the heap above.
+#[derive(Clone, Debug)]
+pub(crate) struct Slots {
+    inline: [Slot; INLINE],
+    len: usize,
+    spilled: Vec<Slot>,
+}
+
+impl Slots {
+    pub(crate) fn as_slice(&self) -> &[Slot] {
+        if self.spilled.is_empty() { self.inline.get(..self.len).unwrap_or_default() } else { &self.spilled }
+    }
+
+    fn push(&mut self, slot: Slot) {
+        if let Some(free) = self.inline.get_mut(self.len) {
+            *free = slot;
+        } else {
+            if self.spilled.is_empty() {
+                self.spilled.extend_from_slice(&self.inline);
+            }
+            self.spilled.push(slot);
+        }
+        self.len += 1;
+    }
+}
+
+/// A range of octets.
+pub(crate) type Span = (u16, u16);
+
+/// The first line.
+#[derive(Clone, Debug)]
+pub(crate) enum StartLine {
+    Request { method: Method, uri: Span },
+    Response { status: Status, reason: Span },
+}
+
+/// What the Content-Length headers say together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Declared {
+    Absent,
+    Octets(u32),
+    /// Not a number up to 2^32-1.
+    Junk,
+    /// Several that differ.
+    Conflicting,
+}
+
+/// Something in the header section that cannot be read, where the rest still can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Damage {
+    /// A line without a name or colon, at this octet.
+    Line(usize),
+    /// No empty line after the headers.
+    Unended,
+}
+
+/// Where everything is in a message.
+#[derive(Clone, Debug)]
+pub(crate) struct Index {
+    pub(crate) start: StartLine,
+    pub(crate) is_version_2: bool,
+    pub(crate) slots: Slots,
+    pub(crate) declared: Declared,
+    pub(crate) damage: Option<Damage>,
+    /// Where the body starts.
+    pub(crate) body: usize,
+}
+
+/// Why octets are no SIP message at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseErrorKind {
+    /// Nothing but line ends (a keep-alive, RFC 5626 §3.5.1).
+    #[error("there is no message")]
+    Empty,
+    /// More than [`bound::MESSAGE`] octets (RFC 3261 §18.1.1).
+    #[error("the message is longer than 65535 octets")]
+    TooLong,
+    /// The first line is neither a request line nor a status line (RFC 3261 §7.1, §7.2).
+    #[error("the first line is neither a request line nor a status line")]
+    StartLine,
+    /// The first line exceeds [`bound::START_LINE`] (RFC 3261 §21.4.12).
+    #[error("the first line is longer than 4096 octets")]
+    StartLineTooLong,
+    /// The status code is not one of 100 to 699 (RFC 3261 §7.2).
+    #[error("the status code is not between 100 and 699")]
+    StatusCode,
+    /// More than [`bound::HEADERS`] headers (RFC 3261 §21.5.14).
+    #[error("more than 128 headers")]
+    TooManyHeaders,
+    /// A header exceeds [`bound::HEADER_LINE`], or its name [`bound::HEADER_NAME`] (RFC 3261 §21.5.14).
+    #[error("a header is longer than 8192 octets, or its name than 255")]
+    HeaderTooLong,
+    /// A header has more than [`bound::FOLDS`] folds (RFC 3261 §7.3.1).
+    #[error("a header has more than 16 folds")]
+    TooManyFolds,
+}
+
+/// Octets that are no SIP message: what and where. They are dropped and counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} (octet {offset})")]
+pub struct ParseError {
+    /// What is wrong.
+    pub kind: ParseErrorKind,
+    /// At which octet of what was given.
+    pub offset: usize,
+}
+
+impl ParseError {
+    /// What a server would answer, had it enough of the request to do so.
+    pub fn status(self) -> Status {
+        match self.kind {
+            ParseErrorKind::StartLineTooLong => Status::REQUEST_URI_TOO_LONG,
+            ParseErrorKind::TooLong
+            | ParseErrorKind::TooManyHeaders
+            | ParseErrorKind::HeaderTooLong
+            | ParseErrorKind::TooManyFolds => Status::MESSAGE_TOO_LARGE,
+            _ => Status::BAD_REQUEST,
+        }
+    }
+}
+
+impl Index {
+    /// Indexes a message that begins at the first octet. `bytes` may go on beyond the message.
+    pub(crate) fn of(bytes: &[u8]) -> Result<Self, ParseError> {
+        let bytes = bytes.get(..bound::MESSAGE).unwrap_or(bytes);
+        let (line, mut at) = match memchr::memchr(b'\n', bytes) {
+            Some(end) => (bytes.get(..end).unwrap_or_default(), end + 1),
+            None => (bytes, bytes.len()),
+        };
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.len() > bound::START_LINE {
+            return Err(ParseError { kind: ParseErrorKind::StartLineTooLong, offset: bound::START_LINE });
+        }
+        let (start, is_version_2) = start_line(line)?;
+        let slots = Slots { inline: [Slot::default(); INLINE], len: 0, spilled: Vec::new() };
+        let mut index =
+            Self { start, is_version_2, slots, declared: Declared::Absent, damage: None, body: bytes.len() };
+        loop {
+            let rest = bytes.get(at..).unwrap_or_default();
+            match rest {
+                [b'\n', ..] => {
+                    index.body = at + 1;
+                    return Ok(index);
+                }
+                [b'\r', b'\n', ..] => {
+                    index.body = at + 2;
+                    return Ok(index);
+                }
+                _ => {}
+            }
+            let Some((end, folded)) = header_end(rest, at)? else {
+                index.damage = index.damage.or(Some(Damage::Unended));
+                return Ok(index);
+            };
+            index.header(bytes, at, at + end, folded)?;
+            at += end + 1;
+        }
+    }
+
+    /// Notes the header whose line spans `at..end`.
+    fn header(&mut self, bytes: &[u8], at: usize, end: usize, folded: bool) -> Result<(), ParseError> {
+        let line = bytes.get(at..end).unwrap_or_default();
+        let name_len = grammar::run(line, TOKEN);
+        let after = line.get(name_len..).unwrap_or_default();
+        let gap = after.iter().position(|&b| !matches!(b, b' ' | b'\t')).unwrap_or(after.len());
+        if name_len == 0 || after.get(gap) != Some(&b':') {
+            self.damage = self.damage.or(Some(Damage::Line(at)));
+            return Ok(());
+        }
+        if self.slots.len == bound::HEADERS {
+            return Err(ParseError { kind: ParseErrorKind::TooManyHeaders, offset: at });
+        }
+        let too_long = ParseError { kind: ParseErrorKind::HeaderTooLong, offset: at };
+        let mut value = name_len + gap + 1;
+        while line.get(value).is_some_and(|&b| is_lws(b)) {
+            value += 1;
+        }
+        let mut value_end = line.len();
+        while value_end > value && line.get(value_end - 1).is_some_and(|&b| is_lws(b)) {
+            value_end -= 1;
+        }
+        let id = HeaderId::of(line.get(..name_len).unwrap_or_default());
+        if id == HeaderId::ContentLength {
+            self.declare(line.get(value..value_end).unwrap_or_default());
+        }
+        let offset = |from: usize| u16::try_from(at + from).map_err(|_| too_long);
+        self.slots.push(Slot {
+            id: id as u8 | if folded { FOLDED } else { 0 },
+            name_len: u8::try_from(name_len).map_err(|_| too_long)?,
+            name: offset(0)?,
+            value: offset(value)?,
+            end: offset(value_end)?,
+        });
+        Ok(())
+    }
+
+    fn declare(&mut self, value: &[u8]) {
+        self.declared = match (self.declared, grammar::number(value)) {
+            (_, None) | (Declared::Junk, _) => Declared::Junk,
+            (Declared::Absent, Some(octets)) => Declared::Octets(octets),
+            (Declared::Octets(before), Some(octets)) if before == octets => self.declared,
+            (_, Some(_)) => Declared::Conflicting,
+        };
+    }
+}
+
+/// Where the header at the start of `rest` ends (its last line feed), and whether it is folded; `None` when the
+/// message ends before. `at` is the place of `rest` in the message.
+fn header_end(rest: &[u8], at: usize) -> Result<Option<(usize, bool)>, ParseError> {
+    let Some(mut end) = memchr::memchr(b'\n', rest) else { return Ok(None) };
+    let mut folds = 0;
+    while matches!(rest.get(end + 1), Some(b' ' | b'\t')) {
+        folds += 1;
+        let Some(more) = memchr::memchr(b'\n', rest.get(end + 1..).unwrap_or_default()) else { return Ok(None) };
+        end += 1 + more;
+    }
+    if folds > bound::FOLDS {
+        return Err(ParseError { kind: ParseErrorKind::TooManyFolds, offset: at });
+    }
+    if end > bound::HEADER_LINE {
+        return Err(ParseError { kind: ParseErrorKind::HeaderTooLong, offset: at });
+    }
+    Ok(Some((end, folds > 0)))
+}
+
+/// Reads the first line, which starts at octet 0, and whether its version is 2.0. Extra spaces between its parts are
+/// passed over (RFC 4475 §3.1.2.9, §3.1.2.10); spaces within a Request-URI stay, and the URI is refused for them.
+fn start_line(line: &[u8]) -> Result<(StartLine, bool), ParseError> {
+    let malformed = |kind, offset| Err(ParseError { kind, offset });
+    let word = memchr::memchr(b' ', line).unwrap_or(line.len());
+    let first = line.get(..word).unwrap_or_default();
+    let rest = spaces(line, word);
+    if let Some(is_version_2) = version(first) {
+        let end = line.get(rest..).and_then(|text| memchr::memchr(b' ', text)).map_or(line.len(), |found| rest + found);
+        let code = line.get(rest..end).filter(|code| code.len() == 3).and_then(grammar::number);
+        let status = code.and_then(|code| u16::try_from(code).ok()).and_then(Status::new);
+        let Some(status) = status else { return malformed(ParseErrorKind::StatusCode, rest) };
+        let start = (end + 1).min(line.len());
+        return Ok((StartLine::Response { status, reason: span(start, line.len()) }, is_version_2));
+    }
+    let Some(method) = Method::of(first) else { return malformed(ParseErrorKind::StartLine, 0) };
+    let end = line.iter().rposition(|&b| b != b' ').map_or(0, |last| last + 1);
+    let before = line.get(rest..end).and_then(|text| memchr::memrchr(b' ', text)).map_or(end, |found| rest + found);
+    let Some(is_version_2) = line.get(before..end).and_then(|text| version(grammar::trim(text))) else {
+        return malformed(ParseErrorKind::StartLine, rest);
+    };
+    let uri_end =
+        line.get(rest..before).and_then(|uri| uri.iter().rposition(|&b| b != b' ')).map_or(rest, |l| rest + l + 1);
+    Ok((StartLine::Request { method, uri: span(rest, uri_end) }, is_version_2))
+}
+
+fn spaces(line: &[u8], from: usize) -> usize {
+    let rest = line.get(from..).unwrap_or_default();
+    from + rest.iter().position(|&b| b != b' ').unwrap_or(rest.len())
+}
+
+/// Whether `word` is `SIP/2.0`; `None` when it is no SIP version at all.
+fn version(word: &[u8]) -> Option<bool> {
+    if word == b"SIP/2.0" {
+        return Some(true);
+    }
+    let (name, number) = word.split_at_checked(4)?;
+    if !name.eq_ignore_ascii_case(b"SIP/") {
+        return None;
+    }
+    let dot = memchr::memchr(b'.', number)?;
+    let digits = |text: Option<&[u8]>| text.is_some_and(|t| !t.is_empty() && t.iter().all(u8::is_ascii_digit));
+    (digits(number.get(..dot)) && digits(number.get(dot + 1..))).then(|| number == b"2.0")
+}
+
+/// The first line is far shorter than 64 KiB, so nothing is cut here.
+fn span(start: usize, end: usize) -> Span {
+    (u16::try_from(start).unwrap_or(u16::MAX), u16::try_from(end).unwrap_or(u16::MAX))
+}
