@@ -8,4 +8,5 @@ pub mod outbox;
 pub mod table;
 pub mod time;
 pub mod timer;
+pub mod transaction;
 pub mod wire;

@@ -1,0 +1,4 @@
+//! The four figures of RFC 3261 §17 and RFC 6026, typed again from the text, and the table that runs them.
+
+#[path = "transaction/figures.rs"]
+mod figures;
