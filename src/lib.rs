@@ -2,6 +2,7 @@
 //!
 //! placeholder
 
+pub mod call;
 pub mod id;
 pub mod limits;
 pub mod outbox;

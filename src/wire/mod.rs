@@ -17,6 +17,8 @@ mod uri;
 mod via;
 mod write;
 
+pub mod sdp;
+
 pub use address::*;
 pub use header::*;
 pub use message::*;
