@@ -6,6 +6,7 @@ pub mod call;
 pub mod id;
 pub mod limits;
 pub mod outbox;
+pub mod plivo;
 pub mod table;
 pub mod time;
 pub mod timer;

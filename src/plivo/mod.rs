@@ -1,0 +1,5 @@
+//! Everything of Plivo's (floor 5): the rules for custom headers, webhook signatures, Plivo XML, the calls that a
+//! platform makes to an application, and the HTTP side of the sandbox.
+
+pub mod causes;
+pub mod rules;
