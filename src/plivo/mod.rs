@@ -3,3 +3,10 @@
 
 pub mod causes;
 pub mod rules;
+
+#[cfg(feature = "sandbox")]
+pub mod account;
+#[cfg(feature = "sandbox")]
+mod form;
+#[cfg(feature = "sandbox")]
+pub mod signature;
