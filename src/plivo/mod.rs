@@ -9,4 +9,8 @@ pub mod account;
 #[cfg(feature = "sandbox")]
 mod form;
 #[cfg(feature = "sandbox")]
+pub mod script;
+#[cfg(feature = "sandbox")]
 pub mod signature;
+#[cfg(feature = "sandbox")]
+pub mod xml;
