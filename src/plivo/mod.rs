@@ -9,8 +9,14 @@ pub mod account;
 #[cfg(feature = "sandbox")]
 mod form;
 #[cfg(feature = "sandbox")]
+pub mod leg;
+#[cfg(feature = "sandbox")]
+pub mod reach;
+#[cfg(feature = "sandbox")]
 pub mod script;
 #[cfg(feature = "sandbox")]
 pub mod signature;
+#[cfg(feature = "sandbox")]
+pub mod webhook;
 #[cfg(feature = "sandbox")]
 pub mod xml;
