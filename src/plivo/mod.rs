@@ -13,6 +13,10 @@ pub mod leg;
 #[cfg(feature = "sandbox")]
 pub mod reach;
 #[cfg(feature = "sandbox")]
+pub mod request;
+#[cfg(feature = "sandbox")]
+pub mod rest;
+#[cfg(feature = "sandbox")]
 pub mod script;
 #[cfg(feature = "sandbox")]
 pub mod signature;
