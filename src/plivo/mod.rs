@@ -11,6 +11,8 @@ mod form;
 #[cfg(feature = "sandbox")]
 pub mod leg;
 #[cfg(feature = "sandbox")]
+pub mod python;
+#[cfg(feature = "sandbox")]
 pub mod reach;
 #[cfg(feature = "sandbox")]
 pub mod request;
