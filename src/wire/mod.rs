@@ -17,6 +17,7 @@ mod uri;
 mod via;
 mod write;
 
+pub mod auth;
 pub mod sdp;
 
 pub use address::*;
