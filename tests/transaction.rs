@@ -2,3 +2,12 @@
 
 #[path = "transaction/figures.rs"]
 mod figures;
+
+#[path = "transaction/bench.rs"]
+mod bench;
+#[path = "transaction/clients.rs"]
+mod clients;
+#[path = "transaction/matching.rs"]
+mod matching;
+#[path = "transaction/servers.rs"]
+mod servers;

@@ -3,13 +3,44 @@
 //! Each of the four figures is a total function `step(state, input, reliable) -> (State, Actions)` in a file of
 //! its own. They decide and touch nothing: [`Transactions`] holds the messages, the timers and the indexes, and
 //! carries the [`Actions`] out in one fixed order: send, timers, user, free.
+//!
+//! Who owns a [`Transactions`] gives it what came and what is to go, calls `handle_timeout` when `poll_timeout` says
+//! so, and after each of these takes what `poll_user` has. Three states wait for the owner without any timer: an
+//! INVITE of ours that got a provisional response, and a peer's request of either kind that got no final one. The
+//! owner bounds them, by an answer, by a CANCEL, or by `abandon`.
 
 pub mod client;
 pub mod client_invite;
 pub mod server;
 pub mod server_invite;
 
+mod derived;
+mod entry;
+mod key;
+mod machine;
+mod return_path;
+mod table;
+
+pub use derived::mirror_via;
+pub use entry::Transaction;
+pub use machine::Machine;
+pub use return_path::response_target;
+pub use table::{CancelError, Incoming, Notice, RespondError, StartError, Transactions};
+
+use crate::id::FlowId;
 use crate::time::Duration;
+use std::net::SocketAddr;
+
+/// A flow and the peer at its far end: where a request goes to, or where it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// The socket or connection.
+    pub flow: FlowId,
+    /// A datagram's destination or source, or the peer of the connection.
+    pub peer: SocketAddr,
+    /// Whether the transport delivers or fails: such flows need no retransmission.
+    pub reliable: bool,
+}
 
 /// The three values that every timer is made of (RFC 3261 §17, table 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
