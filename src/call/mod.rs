@@ -1,4 +1,5 @@
 //! Floor 2: dialogs, and what one call is.
 
+pub mod digest;
 pub mod offer;
 pub mod session;
