@@ -1,5 +1,6 @@
 //! Floor 2: dialogs, and what one call is.
 
+pub mod challenge;
 pub mod digest;
 pub mod offer;
 pub mod session;
