@@ -259,7 +259,7 @@ fn same_uri(signed: &str, received: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::digest::{Answered, Login, Policy, Wallet};
+    use super::super::wallet::{Answered, Login, Policy, Wallet};
     use super::*;
     use crate::wire::{HeaderId, Message};
 
@@ -307,7 +307,6 @@ mod tests {
         Verdict::Ok { username: "bob".into() }
     }
 
-    /// Proves 3261-22.1-a.
     #[test]
     fn challenges_go_out_in_order_and_any_of_them_can_be_answered() {
         let challenges = challenger(&ALL, 8).challenge(at(0), 1, false);

@@ -4,3 +4,4 @@ pub mod challenge;
 pub mod digest;
 pub mod offer;
 pub mod session;
+pub mod wallet;

@@ -500,4 +500,21 @@ mod tests {
         assert_eq!((info.nextnonce.as_deref(), info.rspauth.as_deref(), info.nc), (Some("x"), Some("0a"), Some(1)));
         assert_eq!(AuthenticationInfo::parse(b"").unwrap(), AuthenticationInfo::default());
     }
+
+    #[test]
+    fn no_value_makes_the_readers_panic() {
+        let touch = |value: &[u8]| {
+            let _ = (Challenge::parse(value), Credentials::parse(value), AuthenticationInfo::parse(value));
+        };
+        let value = br#"Digest username="u\"", realm="r", nonce="n", uri="sip:a", response="x", qop=auth, nc=00000001"#;
+        for at in 0..value.len() {
+            touch(&value[..at]);
+            touch(&value[at..]);
+            for octet in [0, b'"', b'\\', b',', b'=', b' ', b'\r', b'<', 0xff] {
+                let mut changed = value.to_vec();
+                changed[at] = octet;
+                touch(&changed);
+            }
+        }
+    }
 }
