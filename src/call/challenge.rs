@@ -259,7 +259,8 @@ fn same_uri(signed: &str, received: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::wallet::{Answered, Login, Policy, Wallet};
+    use super::super::digest::{Login, Policy};
+    use super::super::wallet::{Answered, Wallet};
     use super::*;
     use crate::wire::{HeaderId, Message};
 

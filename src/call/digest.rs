@@ -1,4 +1,5 @@
-//! The computations of digest authentication (RFC 7616 §3.4, RFC 8760): hashes, keys and the `response`.
+//! The computations of digest authentication (RFC 7616 §3.4, RFC 8760): hashes, keys and the `response`; and what an
+//! account brings to them.
 //!
 //! [`wallet`](super::wallet) answers challenges with them, [`challenge`](super::challenge) judges answers.
 
@@ -127,6 +128,45 @@ impl Secret {
                 fits.then(|| ha1.to_ascii_lowercase())
             }
         }
+    }
+}
+
+/// The credentials of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The user's name.
+    pub username: String,
+    /// What proves it.
+    pub secret: Secret,
+    /// The only realm to answer; any if absent.
+    pub realm: Option<String>,
+}
+
+/// Which of several challenges of a realm is answered (RFC 8760 §2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Prefer {
+    /// The one with the strongest algorithm that we have: nobody on the path can make us take a weaker one by order.
+    #[default]
+    Strongest,
+    /// The first one that we can answer, as the server ordered them.
+    Topmost,
+}
+
+/// How challenges are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Which of several.
+    pub prefer: Prefer,
+    /// Nothing weaker than this is answered.
+    pub require: Option<Algorithm>,
+    /// How many challenges of one protection space are answered for one request: the first one, and after it only
+    /// those that say `stale`.
+    pub challenges: u8,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { prefer: Prefer::Strongest, require: None, challenges: 2 }
     }
 }
 

@@ -11,7 +11,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::digest::{Algorithm, Counted, Quality, Secret, Signed, response, session_key};
+use super::digest::{Algorithm, Counted, Login, Policy, Prefer, Quality, Secret, Signed, response, session_key};
 use crate::wire::auth::{
     AuthenticationInfo, Challenge, DigestChallenge, DigestCredentials, ProxyAuthenticate, WwwAuthenticate,
 };
@@ -19,45 +19,6 @@ use crate::wire::{HeaderId, Message};
 
 /// The most protection spaces of an account: its server and more proxies than a path has. The oldest one gives way.
 pub const MAX_SPACES: usize = 8;
-
-/// The credentials of an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Login {
-    /// The user's name.
-    pub username: String,
-    /// What proves it.
-    pub secret: Secret,
-    /// The only realm to answer; any if absent.
-    pub realm: Option<String>,
-}
-
-/// Which of several challenges of a realm is answered (RFC 8760 §2.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Prefer {
-    /// The one with the strongest algorithm that we have: nobody on the path can make us take a weaker one by order.
-    #[default]
-    Strongest,
-    /// The first one that we can answer, as the server ordered them.
-    Topmost,
-}
-
-/// How challenges are answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
-    /// Which of several.
-    pub prefer: Prefer,
-    /// Nothing weaker than this is answered.
-    pub require: Option<Algorithm>,
-    /// How many challenges of one protection space are answered for one request: the first one, and after it only
-    /// those that say `stale`.
-    pub challenges: u8,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self { prefer: Prefer::Strongest, require: None, challenges: 2 }
-    }
-}
 
 /// Why a challenge is not answered. In order: of several reasons the last one here is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
