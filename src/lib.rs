@@ -2,11 +2,13 @@
 //!
 //! placeholder
 
+pub mod agent;
 pub mod call;
 pub mod id;
 pub mod limits;
 pub mod outbox;
 pub mod plivo;
+pub mod seed;
 pub mod table;
 pub mod time;
 pub mod timer;

@@ -3,7 +3,6 @@
 //! A map keyed by text that peers choose is hashed with a key from the agent's seed, so nobody outside can aim
 //! for collisions, and it cannot be iterated, so nothing can come to depend on an order that the seed decides.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 
@@ -113,14 +112,14 @@ impl<K: Key, V> Default for Slab<K, V> {
 /// A map that is looked up and never walked.
 #[derive(Debug)]
 #[expect(clippy::disallowed_types, reason = "the one place that may: keyed by the seed and never iterated")]
-pub struct Map<K, V>(HashMap<K, V, Seeded>);
+pub struct Map<K, V>(std::collections::HashMap<K, V, Seeded>);
 
 impl<K: Eq + Hash, V> Map<K, V> {
     /// An empty map whose hash is keyed by `key`, two words of the agent's seed.
     #[must_use]
     #[expect(clippy::disallowed_types, reason = "as above")]
     pub fn new(key: (u64, u64)) -> Self {
-        Self(HashMap::with_hasher(Seeded(key)))
+        Self(std::collections::HashMap::with_hasher(Seeded(key)))
     }
 
     /// How many entries there are.
@@ -133,6 +132,12 @@ impl<K: Eq + Hash, V> Map<K, V> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The hash of anything under this map's key.
+    #[must_use]
+    pub fn hash<Q: ?Sized + Hash>(&self, what: &Q) -> u64 {
+        self.0.hasher().hash_one(what)
     }
 
     /// The value of `key`.

@@ -1,9 +1,7 @@
 //! What runs on an agent, and what drivers and the simulator run.
 
-use super::event::{
-    Event, FlowChange, FlowInfo, MediaReport, Need, Refusal, Resolved, Unsent, Wakeup, Why,
-};
 use super::Agent;
+use super::event::{Event, FlowChange, FlowInfo, MediaReport, Need, Refusal, Resolved, Unsent, Wakeup, Why};
 use crate::id::{CallId, FlowId, QueryId, StreamId};
 use crate::outbox::Transmit;
 use crate::time::Instant;

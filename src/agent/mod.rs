@@ -3,9 +3,641 @@
 mod app;
 mod config;
 mod event;
+mod exchange;
+mod flows;
+mod incoming;
 mod profile;
+mod register;
+mod requests;
+mod target;
 
 pub use app::*;
 pub use config::*;
 pub use event::*;
 pub use profile::Profile;
+
+use crate::call::dialog::Dialogs;
+use crate::call::{Action, Call, CallPolicy, Cx, Role, Told, Unreached};
+use crate::id::{AccountId, CallId, ExchangeId, FlowId, IncomingId, QueryId, RequestId, StreamId, TransactionId};
+use crate::outbox::{Outbox, Transmit};
+use crate::seed::Seed;
+use crate::table::{Map, Slab};
+use crate::time::{Epoch, Instant};
+use crate::timer::Deadlines;
+use crate::transaction::Transactions;
+use crate::wire::{Frame, Message, MessageRef, Opener, redacted};
+use bytes::Bytes;
+use exchange::{Beginning, Exchange};
+use flows::Flows;
+use incoming::Incoming;
+use register::AccountEntry;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// A whole user agent without I/O: bytes, time and commands go in; bytes, needs and events come out.
+///
+/// Its methods are of four classes. `handle_*` (and `accept_flow`) is what the world says. Bare verbs are commands of
+/// the application. `poll_*` is output: after anything was said, drain `poll_transmit`, `poll_need` and `poll_event`;
+/// [`poll_timeout`](Self::poll_timeout) is not after `now` while something waits there. Nouns are getters.
+///
+/// Time must not go backwards. Nothing a peer sends is an error to the caller: it is answered, counted or dropped.
+#[derive(Debug)]
+pub struct Agent {
+    config: Arc<AgentConfig>,
+    policy: CallPolicy,
+    seed: Seed,
+    transactions: Transactions,
+    dialogs: Dialogs,
+    flows: Flows,
+    calls: Slab<CallId, CallEntry>,
+    accounts: Slab<AccountId, AccountEntry>,
+    requests: Slab<RequestId, ()>,
+    exchanges: Slab<ExchangeId, Exchange>,
+    incoming: Slab<IncomingId, Incoming>,
+    queries: Slab<QueryId, ExchangeId>,
+    /// Client transactions of exchanges.
+    by_transaction: Map<TransactionId, ExchangeId>,
+    /// Server INVITE transactions: what became of the request.
+    served: Map<TransactionId, Served>,
+    /// Calls by Call-ID, to know whose message was observed.
+    by_call_id: Map<String, CallId>,
+    /// Targets that refused TCP, until when.
+    without_tcp: BTreeMap<SocketAddr, Instant>,
+    deadlines: Deadlines<Timed>,
+    outbox: Outbox,
+    needs: VecDeque<Need>,
+    events: VecDeque<Event>,
+    signals: VecDeque<Signal>,
+    actions: VecDeque<Action>,
+    /// Hashes of what was observed last, to tell what is sent or received again.
+    seen: VecDeque<u64>,
+    now: Instant,
+}
+
+/// A call, and what the agent keeps for it.
+#[derive(Debug)]
+struct CallEntry {
+    call: Call,
+    account: Option<AccountId>,
+    transport: Option<Transport>,
+    exchanges: Vec<(Role, ExchangeId)>,
+    /// Where its INVITE went.
+    hop: Option<SocketAddr>,
+    deadline: Option<Instant>,
+}
+
+/// What became of an INVITE of a peer.
+#[derive(Clone, Copy, Debug)]
+enum Served {
+    Waiting(IncomingId),
+    Accepted(CallId),
+}
+
+/// Whose request an exchange carries.
+#[derive(Clone, Copy, Debug)]
+enum Owner {
+    Call(CallId, Role),
+    Registration(AccountId),
+    Application(RequestId),
+}
+
+/// What an exchange tells its owner; queued, so that no owner is called from within another.
+#[derive(Debug)]
+enum Signal {
+    Ready(ExchangeId),
+    Response(ExchangeId, Arc<Message>),
+    Unauthorized(ExchangeId, Arc<Message>, String),
+    Unreached(ExchangeId, Unreached),
+    Finished(ExchangeId),
+}
+
+/// Who has a deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timed {
+    Call(CallId),
+    Exchange(ExchangeId),
+    Incoming(IncomingId),
+    Registration(AccountId),
+    Flow(FlowId),
+}
+
+/// How many messages are remembered to recognise a repetition.
+const SEEN: usize = 256;
+
+impl Agent {
+    /// An agent of that policy. `seed` is its only source of chance; `epoch` is the wall clock at the origin of time.
+    #[must_use]
+    pub fn new(config: Arc<AgentConfig>, seed: [u8; 32], now: Instant, epoch: Epoch) -> Self {
+        let mut seed = Seed::new(seed);
+        let mut hash_key = || (seed.word(), seed.word());
+        let transactions = Transactions::new(config.timing, config.limits.transactions, hash_key());
+        let dialogs = Dialogs::new(hash_key());
+        let (by_transaction, served, by_call_id) = (Map::new(hash_key()), Map::new(hash_key()), Map::new(hash_key()));
+        let policy = CallPolicy {
+            timing: config.timing,
+            forks: config.limits.forks,
+            cleanup_patience: config.cleanup_patience,
+            product: config.product.clone(),
+            epoch,
+        };
+        Self {
+            config,
+            policy,
+            seed,
+            transactions,
+            dialogs,
+            flows: Flows::default(),
+            calls: Slab::new(),
+            accounts: Slab::new(),
+            requests: Slab::new(),
+            exchanges: Slab::new(),
+            incoming: Slab::new(),
+            queries: Slab::new(),
+            by_transaction,
+            served,
+            by_call_id,
+            without_tcp: BTreeMap::new(),
+            deadlines: Deadlines::new(),
+            outbox: Outbox::default(),
+            needs: VecDeque::new(),
+            events: VecDeque::new(),
+            signals: VecDeque::new(),
+            actions: VecDeque::new(),
+            seen: VecDeque::new(),
+            now,
+        }
+    }
+
+    // What the world says.
+
+    /// A UDP socket or listener was bound (no peer), or a peer opened a connection.
+    pub fn accept_flow(&mut self, now: Instant, info: FlowInfo) -> FlowId {
+        self.now = now;
+        let framer = info.peer.map(|_| self.framer(Opener::Peer));
+        let limits = &self.config.limits;
+        let full = info.peer.is_some_and(|peer| {
+            let (all, of_peer) = self.flows.opened_by_peers(peer.ip());
+            all >= limits.flows_in || of_peer >= limits.flows_in_per_peer
+        });
+        let first_byte = now + limits.flow_first_byte;
+        let connection = info.peer.is_some();
+        let id = self.flows.accept(info, framer);
+        if full {
+            self.close_flow(now, id);
+        } else if connection {
+            self.set_flow_deadline(id, Some(first_byte));
+        }
+        id
+    }
+
+    /// A datagram arrived: a SIP message, or a keep-alive.
+    pub fn handle_datagram(&mut self, now: Instant, flow: FlowId, from: SocketAddr, bytes: &[u8]) {
+        self.now = now;
+        // RFC 5626 §4.4.1, RFC 7983: line ends alone keep a flow alive, and what begins with 0 to 3 is STUN.
+        if bytes.iter().all(|b| matches!(b, b'\r' | b'\n')) || bytes.first().is_some_and(|b| *b <= 3) {
+            return;
+        }
+        self.handle_bytes(now, flow, from, bytes);
+        self.settle(now);
+    }
+
+    /// Octets of a connection arrived.
+    pub fn handle_stream(&mut self, now: Instant, flow: FlowId, chunk: &[u8]) {
+        self.now = now;
+        let idle = now + self.config.limits.flow_idle;
+        let Some(entry) = self.flows.get_mut(flow) else { return };
+        let (Some(framer), Some(peer)) = (&mut entry.framer, entry.peer) else { return };
+        entry.heard = true;
+        framer.push(chunk);
+        self.set_flow_deadline(flow, Some(idle));
+        loop {
+            let Some(framer) = self.flows.get_mut(flow).and_then(|entry| entry.framer.as_mut()) else { break };
+            match framer.next() {
+                None => break,
+                Some(Ok(Frame::Message(bytes))) => self.handle_bytes(now, flow, peer, &bytes),
+                Some(Ok(Frame::Ping)) => {
+                    self.outbox.push(Transmit { flow, to: peer, bytes: Bytes::from_static(b"\r\n") });
+                }
+                Some(Ok(Frame::Pong)) => {}
+                Some(Err(error)) => {
+                    self.answer_broken(flow, peer, &error.head, error.status());
+                    self.close_flow(now, flow);
+                    break;
+                }
+            }
+        }
+        self.settle(now);
+    }
+
+    /// One whole message arrived, on a transport that keeps them apart.
+    pub fn handle_message(&mut self, now: Instant, flow: FlowId, bytes: &[u8]) {
+        self.now = now;
+        if let Some(peer) = self.flows.get(flow).and_then(|flow| flow.peer) {
+            self.handle_bytes(now, flow, peer, bytes);
+            self.settle(now);
+        }
+    }
+
+    /// A flow came up, failed or was closed.
+    pub fn handle_flow(&mut self, now: Instant, flow: FlowId, change: FlowChange) {
+        self.now = now;
+        match change {
+            FlowChange::Up { local } => {
+                let idle = now + self.config.limits.flow_idle;
+                let Some(entry) = self.flows.get_mut(flow) else { return };
+                entry.local = Some(local);
+                let waiting = std::mem::take(&mut entry.waiting);
+                if entry.transport.is_reliable() {
+                    self.set_flow_deadline(flow, Some(idle));
+                }
+                for exchange in waiting {
+                    self.flow_ready(now, exchange);
+                }
+            }
+            FlowChange::Joined(other) => {
+                for exchange in self.flows.join(flow, other) {
+                    self.flow_joined(now, exchange, other);
+                }
+            }
+            FlowChange::Failed(fault) => {
+                let waiting = self.forget_flow(now, flow);
+                for exchange in waiting {
+                    self.flow_failed_for(now, exchange, &fault);
+                }
+            }
+            FlowChange::Closed => {
+                let waiting = self.forget_flow(now, flow);
+                for exchange in waiting {
+                    self.flow_failed_for(now, exchange, &FlowFault::Other("the peer closed it".to_owned()));
+                }
+            }
+        }
+        self.settle(now);
+    }
+
+    /// What was sent to that target did not arrive; the flow itself may be well.
+    pub fn handle_unsent(&mut self, now: Instant, flow: FlowId, to: SocketAddr, cause: Unsent) {
+        self.now = now;
+        self.unsent(now, flow, to, cause);
+        self.settle(now);
+    }
+
+    /// The name service answered.
+    pub fn handle_resolved(&mut self, now: Instant, query: QueryId, answer: Resolved) {
+        self.now = now;
+        if let Some(exchange) = self.queries.remove(query) {
+            self.resolved(now, exchange, answer);
+            self.settle(now);
+        }
+    }
+
+    /// The store answered: the record of intent is durable, or it cannot be.
+    pub fn handle_admitted(&mut self, now: Instant, call: CallId, answer: Result<(), Refusal>) {
+        self.now = now;
+        self.with_call(now, call, |call, cx| call.handle_admitted(cx, answer.map_err(|refusal| refusal.0)));
+        self.settle(now);
+    }
+
+    /// A media stream was opened, failed or was closed.
+    pub fn handle_media(&mut self, now: Instant, stream: StreamId, report: MediaReport) {
+        self.now = now;
+        self.with_call(now, stream.call, |call, cx| match report {
+            MediaReport::Opened(at) => call.handle_media_opened(cx, at),
+            MediaReport::Failed(why) => call.handle_media_failed(cx, why),
+            MediaReport::Closed(counts) => call.handle_media_closed(cx, counts),
+        });
+        self.settle(now);
+    }
+
+    /// The time of `poll_timeout` has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        self.transactions.handle_timeout(now, &mut self.outbox);
+        self.settle(now);
+        while let Some((_, timed)) = self.deadlines.pop_due(now) {
+            match timed {
+                Timed::Call(id) => {
+                    if let Some(entry) = self.calls.get_mut(id) {
+                        entry.deadline = None;
+                    }
+                    self.with_call(now, id, Call::handle_timeout);
+                }
+                Timed::Exchange(id) => self.exchange_timeout(now, id),
+                Timed::Incoming(id) => self.incoming_timeout(now, id),
+                Timed::Registration(id) => self.registration_timeout(now, id),
+                Timed::Flow(id) => self.flow_timeout(now, id),
+            }
+            self.settle(now);
+        }
+    }
+
+    // What the application says; more of it in `requests`, `register` and `incoming`.
+
+    /// The call of that name, to be spoken to; none once it is over.
+    pub fn call(&mut self, now: Instant, id: CallId) -> Option<CallMut<'_>> {
+        self.calls.get(id)?;
+        Some(CallMut { agent: self, now, id })
+    }
+
+    // What the agent says.
+
+    /// The next message to put on a flow.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        let transmit = self.outbox.pop()?;
+        if self.config.observe {
+            self.observe(true, transmit.flow, transmit.to, &transmit.bytes);
+        }
+        Some(transmit)
+    }
+
+    /// The next thing that the world has to do.
+    pub fn poll_need(&mut self) -> Option<Need> {
+        self.needs.pop_front()
+    }
+
+    /// The next thing to tell the application.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When to call `handle_timeout`, and for what.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Wakeup> {
+        if !self.outbox.is_empty() || !self.needs.is_empty() || !self.events.is_empty() {
+            return Some(Wakeup { at: self.now, why: Why::Output });
+        }
+        let transaction = self.transactions.poll_timeout().map(|at| Wakeup { at, why: Why::Transaction });
+        let other = self.deadlines.next().map(|(at, timed)| {
+            let why = match timed {
+                Timed::Call(_) => Why::Call,
+                Timed::Exchange(_) | Timed::Incoming(_) => Why::Patience,
+                Timed::Registration(_) => Why::Registration,
+                Timed::Flow(_) => Why::Flow,
+            };
+            Wakeup { at, why }
+        });
+        [transaction, other].into_iter().flatten().min_by_key(|wakeup| wakeup.at)
+    }
+
+    /// How much is alive.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            calls: self.calls.len(),
+            dialogs: self.dialogs.len(),
+            transactions: self.transactions.len(),
+            exchanges: self.exchanges.len(),
+            incoming: self.incoming.len(),
+            timers: self.deadlines.len() + self.transactions.timers(),
+            retained_bytes: self.transactions.retained_bytes()
+                + self.calls.iter().map(|(_, entry)| entry.call.retained_bytes()).sum::<usize>(),
+        }
+    }
+
+    // Within.
+
+    /// Carries on until nothing that was set off is left: notices of transactions, signals of exchanges.
+    fn settle(&mut self, now: Instant) {
+        loop {
+            if let Some((transaction, notice)) = self.transactions.poll_user() {
+                self.transaction_notice(now, transaction, notice);
+            } else if let Some(signal) = self.signals.pop_front() {
+                self.signal(now, signal);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Tells an exchange's owner.
+    fn signal(&mut self, now: Instant, signal: Signal) {
+        let (Signal::Ready(id)
+        | Signal::Response(id, _)
+        | Signal::Unauthorized(id, ..)
+        | Signal::Unreached(id, _)
+        | Signal::Finished(id)) = &signal;
+        let id = *id;
+        let Some(exchange) = self.exchanges.get(id) else { return };
+        match exchange.owner {
+            Owner::Call(call, role) => self.signal_call(now, call, role, id, signal),
+            Owner::Registration(account) => self.signal_registration(now, account, id, signal),
+            Owner::Application(request) => self.signal_application(now, request, id, signal),
+        }
+    }
+
+    fn signal_call(&mut self, now: Instant, call: CallId, role: Role, id: ExchangeId, signal: Signal) {
+        match signal {
+            Signal::Ready(_) => {
+                let flow = self.exchanges.get(id).and_then(|e| Some((self.flows.get(e.flow?)?, e.peer()?)));
+                let Some((flow, peer)) = flow else { return };
+                let (Some(contact), name) = (self.flows.contact(flow), flow.transport.as_str()) else { return };
+                let local = flow.local.unwrap_or(contact);
+                if let Some(entry) = self.calls.get_mut(call) {
+                    entry.hop = Some(peer);
+                }
+                self.with_call(now, call, |call, cx| call.handle_ready(cx, local, peer, name));
+            }
+            Signal::Response(_, response) if role == Role::Invite => {
+                self.with_call(now, call, |call, cx| call.handle_invite_response(cx, &response));
+            }
+            Signal::Unauthorized(_, response, why) if role == Role::Invite => {
+                self.with_call(now, call, |call, cx| call.handle_unauthorized(cx, &response, why));
+                self.finish_for_call(now, call, role, id);
+            }
+            Signal::Unreached(_, cause) if role == Role::Invite => {
+                self.with_call(now, call, |call, cx| call.handle_unreached(cx, cause));
+            }
+            Signal::Unauthorized(..) | Signal::Finished(_) => self.finish_for_call(now, call, role, id),
+            // What a BYE is answered does not change that the session is over.
+            Signal::Response(..) | Signal::Unreached(..) => {}
+        }
+    }
+
+    fn finish_for_call(&mut self, now: Instant, call: CallId, role: Role, id: ExchangeId) {
+        let (sent, received) = self.exchanges.get(id).map_or((0, 0), |exchange| self.repeated(exchange));
+        self.drop_exchange(id, false);
+        if let Some(entry) = self.calls.get_mut(call) {
+            entry.exchanges.retain(|(_, open)| *open != id);
+        }
+        self.with_call(now, call, |call, cx| {
+            call.note_again(sent, received);
+            call.handle_finished(cx, role);
+        });
+    }
+
+    /// Lets a call act, then does what it wants done.
+    fn with_call(&mut self, now: Instant, id: CallId, act: impl FnOnce(&mut Call, &mut Cx<'_>)) {
+        let Some(entry) = self.calls.get_mut(id) else { return };
+        let mut cx = Cx {
+            now,
+            policy: &self.policy,
+            seed: &mut self.seed,
+            dialogs: &mut self.dialogs,
+            actions: &mut self.actions,
+        };
+        act(&mut entry.call, &mut cx);
+        self.carry_out(now, id);
+    }
+
+    /// Does what a call wants done, and forgets the call when nothing of it is left.
+    fn carry_out(&mut self, now: Instant, id: CallId) {
+        while let Some(action) = self.actions.pop_front() {
+            match action {
+                Action::Begin(role, draft) => {
+                    let Some(entry) = self.calls.get(id) else { continue };
+                    let (account, transport) = (entry.account, entry.transport);
+                    let held = role == Role::Invite;
+                    let owner = Owner::Call(id, role);
+                    let exchange = self.begin(now, Beginning { owner, draft: *draft, account, transport, held });
+                    if let Some(entry) = self.calls.get_mut(id) {
+                        entry.exchanges.push((role, exchange));
+                    }
+                }
+                Action::Release(body) => {
+                    if let Some(exchange) = self.exchange_of(id, Role::Invite) {
+                        self.release(now, exchange, body);
+                    }
+                }
+                Action::Cancel => {
+                    if let Some(exchange) = self.exchange_of(id, Role::Invite) {
+                        self.cancel_exchange(now, exchange);
+                    }
+                }
+                Action::Repeat(role) => {
+                    if let Some(exchange) = self.exchange_of(id, role) {
+                        self.repeat(exchange);
+                    }
+                }
+                Action::Drop(role) => {
+                    if let Some(exchange) = self.exchange_of(id, role) {
+                        self.drop_exchange(exchange, true);
+                        if let Some(entry) = self.calls.get_mut(id) {
+                            entry.exchanges.retain(|(_, open)| *open != exchange);
+                        }
+                    }
+                }
+                Action::Respond(transaction, status, bytes) => {
+                    self.respond_bytes(now, transaction, status, bytes);
+                }
+                Action::Admit(intent) => self.needs.push_back(Need::Admit(intent)),
+                Action::OpenMedia(stream, local) => self.needs.push_back(Need::OpenMedia { stream, local }),
+                Action::SetMedia(stream, plan) => self.needs.push_back(Need::SetMedia { stream, plan }),
+                Action::CloseMedia(stream) => self.needs.push_back(Need::CloseMedia(stream)),
+                Action::Tell(told) => self.tell(id, told),
+            }
+        }
+        let Some(entry) = self.calls.get_mut(id) else { return };
+        let next = entry.call.poll_timeout();
+        let old = std::mem::replace(&mut entry.deadline, next);
+        self.deadlines.set(Timed::Call(id), old, next);
+        if entry.call.is_over() {
+            self.by_call_id.remove(entry.call.call_id());
+            self.deadlines.set(Timed::Call(id), next, None);
+            self.calls.remove(id);
+        }
+    }
+
+    fn exchange_of(&self, call: CallId, role: Role) -> Option<ExchangeId> {
+        self.calls.get(call)?.exchanges.iter().find(|(open, _)| *open == role).map(|(_, id)| *id)
+    }
+
+    fn tell(&mut self, call: CallId, told: Told) {
+        self.events.push_back(match told {
+            Told::Progress(status, response) => Event::Progress { call, status, response },
+            Told::Answered(response, plan) => Event::Answered { call, response, plan },
+            Told::Session(body) => Event::SessionReceived { call, body },
+            Told::Ended(mut record) => {
+                let again = self.calls.get(call).and_then(|entry| {
+                    let invite = entry.exchanges.iter().find(|(role, _)| *role == Role::Invite)?;
+                    self.exchanges.get(invite.1)
+                });
+                if let Some((sent, received)) = again.map(|exchange| self.repeated(exchange)) {
+                    record.retransmissions_sent = record.retransmissions_sent.saturating_add(sent);
+                    record.retransmissions_received = record.retransmissions_received.saturating_add(received);
+                }
+                Event::CallEnded { call, record }
+            }
+        });
+    }
+
+    // Flows.
+
+    fn set_flow_deadline(&mut self, id: FlowId, at: Option<Instant>) {
+        if let Some(flow) = self.flows.get_mut(id) {
+            self.deadlines.set(Timed::Flow(id), flow.deadline, at);
+            flow.deadline = at;
+        }
+    }
+
+    /// A connection was idle for long enough: it is closed unless a registration lives on it.
+    fn flow_timeout(&mut self, now: Instant, id: FlowId) {
+        if let Some(flow) = self.flows.get_mut(id) {
+            flow.deadline = None;
+        }
+        let pinned = self.accounts.iter().any(|(_, account)| account.flow == Some(id) && account.is_registered());
+        if !pinned {
+            self.close_flow(now, id);
+        }
+    }
+
+    fn close_flow(&mut self, now: Instant, id: FlowId) {
+        self.forget_flow(now, id);
+        self.needs.push_back(Need::Close(id));
+    }
+
+    fn forget_flow(&mut self, now: Instant, id: FlowId) -> Vec<ExchangeId> {
+        self.set_flow_deadline(id, None);
+        let waiting = self.flows.remove(id).map(|flow| flow.waiting).unwrap_or_default();
+        self.transactions.flow_failed(now, id, &mut self.outbox);
+        waiting
+    }
+
+    // Watching.
+
+    /// Tells a decision, when somebody watches.
+    fn decided(&mut self, exchange: ExchangeId, text: impl FnOnce() -> String) {
+        if self.config.observe {
+            let call = self.exchanges.get(exchange).and_then(|exchange| match exchange.owner {
+                Owner::Call(call, _) => Some(call),
+                _ => None,
+            });
+            self.events.push_back(Event::Decided { call, text: text() });
+        }
+    }
+
+    /// Tells a message that crosses the wire, without its secrets.
+    fn observe(&mut self, sent: bool, flow: FlowId, peer: SocketAddr, bytes: &Bytes) {
+        let Some((transport, Some(local))) = self.flows.get(flow).map(|flow| (flow.transport, flow.local)) else {
+            return;
+        };
+        let Ok(message) = MessageRef::parse(bytes) else { return };
+        let call = message.call_id().and_then(|call_id| self.by_call_id.get(call_id)).copied();
+        let hash = self.by_call_id.hash(&(sent, &bytes[..]));
+        let again = self.seen.contains(&hash);
+        if self.seen.len() >= SEEN {
+            self.seen.pop_front();
+        }
+        self.seen.push_back(hash);
+        let redacted = Bytes::from(redacted(bytes).into_owned());
+        let at = self.now;
+        self.events.push_back(Event::Observed(Observed { call, at, sent, again, transport, local, peer, redacted }));
+    }
+}
+
+/// One call, to be spoken to.
+#[derive(Debug)]
+pub struct CallMut<'a> {
+    agent: &'a mut Agent,
+    now: Instant,
+    id: CallId,
+}
+
+impl CallMut<'_> {
+    /// Ends it, whatever its phase: CANCEL once a provisional response came, BYE once it is up.
+    pub fn hang_up(self) {
+        self.agent.now = self.now;
+        self.agent.with_call(self.now, self.id, Call::hang_up);
+        self.agent.settle(self.now);
+    }
+}

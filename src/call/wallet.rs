@@ -185,6 +185,14 @@ impl Wallet {
         outcome
     }
 
+    /// The realm and algorithm that a request was signed for last.
+    #[must_use]
+    pub fn used(&self, answered: &Answered) -> Option<(&str, &'static str)> {
+        let entry = answered.entries.last()?;
+        let space = self.spaces.iter().find(|space| space.asker == entry.asker && space.realm == entry.realm)?;
+        Some((&space.realm, space.algorithm.token()))
+    }
+
     /// What a new request may carry before anyone asks: every space that is known (RFC 3261 §22.3).
     #[must_use]
     pub fn preempt(&self) -> Answered {

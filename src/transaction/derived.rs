@@ -62,7 +62,7 @@ pub(super) fn trying(request: &[u8], source: SocketAddr, delay: Duration) -> Opt
 /// Writes the Via values of `request` into a response to it, all and in order (RFC 3261 §8.2.6.2). The top one says
 /// where the request came from when its sent-by does not (`received`, RFC 3261 §18.2.1) or when it asks to be told
 /// (`rport`, RFC 3581 §4).
-pub fn mirror_via(writer: &mut Writer<'_>, request: &MessageRef<'_>, source: SocketAddr) {
+pub fn mirror_via<B: AsRef<[u8]>>(writer: &mut Writer<'_>, request: &Message<B>, source: SocketAddr) {
     let mut lines = request.headers().filter(|header| header.id == HeaderId::Via);
     if let Some(first) = lines.next() {
         let mut values = first.elements();

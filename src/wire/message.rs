@@ -187,6 +187,11 @@ impl<B: AsRef<[u8]>> Message<B> {
         self.slots(id).next().map(|slot| slot.value(self.bytes()))
     }
 
+    /// The first value of that header on one line, octets that are not UTF-8 replaced.
+    pub fn text(&self, id: HeaderId) -> Option<String> {
+        self.headers().find(|header| header.id == id).map(|header| header.text())
+    }
+
     /// The first header of that name, in any case, whether the name is known or not.
     pub fn named(&self, name: &str) -> Option<Header<'_>> {
         let id = HeaderId::of(name.as_bytes());
@@ -330,6 +335,11 @@ impl<'a> Header<'a> {
     /// The value on one line.
     pub fn unfolded(&self) -> std::borrow::Cow<'a, [u8]> {
         unfolded(self.value)
+    }
+
+    /// The value on one line, octets that are not UTF-8 replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.unfolded()).into_owned()
     }
 
     /// The values of a comma list, each trimmed; the whole value where commas do not separate.

@@ -177,6 +177,17 @@ impl Drop for Writer<'_> {
     }
 }
 
+/// Whether a header of that name and value could be written: what [`Writer`] would say of it.
+///
+/// # Errors
+/// The same as [`Writer::body`] after [`Writer::named`].
+pub fn check_header(name: &str, value: &str) -> Result<(), WriteError> {
+    let mut out = BytesMut::new();
+    let mut writer = Writer::response(&mut out, Status::OK, None);
+    writer.named(name, value);
+    writer.body(None, b"")
+}
+
 /// Whether there is any control character but TAB.
 fn has_control(value: &[u8]) -> bool {
     value.iter().any(|&b| (b < 0x20 && b != b'\t') || b == 0x7f)

@@ -1,0 +1,608 @@
+//! One request of ours on its way to a final response: its places, its flow, its attempts, its credentials.
+//!
+//! ```text
+//!   begin ─► Resolving ─► Connecting ─► Held (an INVITE, until its session is known) ─► Sent ─► finished
+//!                ▲             │                                                          │
+//!                └── next candidate: refused, silent, 503 ◄───────────────────────────────┤
+//!                                   401/407 answered, a new attempt on the same flow ◄────┘
+//! ```
+//!
+//! Whoever owns the request (a call, a registration, the application) hears of it by signals and sees neither
+//! candidates nor challenges that we answer.
+
+use super::event::{FlowFault, Need, Transport, Unsent};
+use super::target::{Candidate, Target};
+use super::{Agent, Failure, Owner, Signal, Timed};
+use crate::call::digest::Signed;
+use crate::call::wallet::{Answered, CannotAnswer};
+use crate::call::{Draft, Role, Unreached, Way};
+use crate::id::{AccountId, ExchangeId, FlowId, TransactionId};
+use crate::outbox::Transmit;
+use crate::time::Instant;
+use crate::transaction::{Hop, Notice};
+use crate::wire::auth::Challenge;
+use crate::wire::{Framer, HeaderId, Message, MessageRef, Method, Opener, Status, Via};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// One request under way.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) owner: Owner,
+    pub(super) draft: Draft,
+    pub(super) account: Option<AccountId>,
+    /// The transport that the user insists on: then size does not move it to another.
+    insisted: Option<Transport>,
+    target: Option<Target>,
+    queries: Vec<crate::id::QueryId>,
+    candidates: VecDeque<Candidate>,
+    at: Option<Candidate>,
+    pub(super) flow: Option<FlowId>,
+    /// Its owner has to release it once the flow is up.
+    held: bool,
+    stage: Stage,
+    transaction: Option<TransactionId>,
+    answered: Answered,
+    /// What the last attempt signed: the ACK of its 2xx repeats it (RFC 3261 §13.2.2.4).
+    credentials: Vec<(HeaderId, String)>,
+    /// Messages that earlier attempts sent and received more than once.
+    again: (u32, u32),
+    /// An ACK, as it was sent.
+    sent: Option<Bytes>,
+    sent_at: Option<Instant>,
+    provisional: bool,
+    /// How long the connection that its size asks for may take.
+    pub(super) deadline: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Resolving,
+    Connecting,
+    Held,
+    Sent,
+}
+
+/// What beginning a request takes.
+pub(super) struct Beginning {
+    pub(super) owner: Owner,
+    pub(super) draft: Draft,
+    pub(super) account: Option<AccountId>,
+    pub(super) transport: Option<Transport>,
+    pub(super) held: bool,
+}
+
+impl Exchange {
+    /// From the sending of its last attempt to `now`.
+    pub(super) fn round_trip(&self, now: Instant) -> crate::time::Duration {
+        self.sent_at.map_or_else(Default::default, |at| now - at)
+    }
+
+    /// Where its last attempt went.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        self.at.as_ref().map(|at| at.addr)
+    }
+}
+
+impl Agent {
+    /// Sets a request on its way.
+    pub(super) fn begin(&mut self, now: Instant, beginning: Beginning) -> ExchangeId {
+        let Beginning { owner, draft, account, transport, held } = beginning;
+        let prefer = transport.or_else(|| self.accounts.get(account?)?.config.transport);
+        let target = Target::of(&draft.next_hop, prefer, &self.config.resolve);
+        let id = self.exchanges.insert(Exchange {
+            owner,
+            draft,
+            account,
+            insisted: transport,
+            target: None,
+            queries: Vec::new(),
+            candidates: VecDeque::new(),
+            at: None,
+            flow: None,
+            held,
+            stage: Stage::Resolving,
+            transaction: None,
+            answered: Answered::default(),
+            credentials: Vec::new(),
+            again: (0, 0),
+            sent: None,
+            sent_at: None,
+            provisional: false,
+            deadline: None,
+        });
+        self.credentials_of_invite(id);
+        match target {
+            Ok(target) => self.resolve(now, id, target),
+            Err(cause) => self.give_up(id, cause),
+        }
+        id
+    }
+
+    /// RFC 3261 §13.2.2.4: the ACK of a 2xx carries the credentials of its INVITE.
+    fn credentials_of_invite(&mut self, id: ExchangeId) {
+        let Some(Owner::Call(call, Role::Ack(_))) = self.exchanges.get(id).map(|exchange| exchange.owner) else {
+            return;
+        };
+        let invite = self.exchange_of(call, Role::Invite).and_then(|invite| self.exchanges.get(invite));
+        let credentials = invite.map(|invite| invite.credentials.clone()).unwrap_or_default();
+        if let Some(exchange) = self.exchanges.get_mut(id) {
+            exchange.credentials = credentials;
+        }
+    }
+
+    /// How often messages of that exchange were sent and received more than once.
+    pub(super) fn repeated(&self, exchange: &Exchange) -> (u32, u32) {
+        let (sent, received) = exchange.again;
+        match exchange.transaction.and_then(|transaction| self.transactions.get(transaction)) {
+            Some(now) => (sent.saturating_add(now.retransmissions()), received.saturating_add(now.duplicates())),
+            None => (sent, received),
+        }
+    }
+
+    /// Its transaction is of no further interest; what it counted is kept.
+    fn leave_transaction(&mut self, id: ExchangeId) {
+        let Some(again) = self.exchanges.get(id).map(|exchange| self.repeated(exchange)) else { return };
+        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        exchange.again = again;
+        if let Some(old) = exchange.transaction.take() {
+            self.by_transaction.remove(&old);
+        }
+    }
+
+    /// Finds the places to try: the account's pinned one, numeric ones at once, others by the name service.
+    fn resolve(&mut self, now: Instant, id: ExchangeId, target: Target) {
+        let most = self.config.limits.candidates;
+        let pinned = self.exchanges.get(id).and_then(|e| self.accounts.get(e.account?)).and_then(|account| {
+            let pin = account.pin.as_ref()?;
+            (pin.host == target.host && pin.port == target.port && pin.transport == target.transport)
+                .then_some(pin.addr)
+        });
+        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        if let Some(addr) = pinned {
+            // One resolved address for REGISTER, refresh and calls: clusters behind one name know us at one of them only.
+            exchange.candidates.push_back(Candidate { transport: target.transport, addr });
+            exchange.target = Some(target);
+            return self.next_candidate(now, id, None);
+        }
+        let questions = target.questions();
+        if questions.is_empty() {
+            match target.candidates(most) {
+                Ok(found) => exchange.candidates.extend(found),
+                Err(cause) => return self.give_up(id, cause),
+            }
+            exchange.target = Some(target);
+            return self.next_candidate(now, id, None);
+        }
+        let name = target.host.clone();
+        exchange.target = Some(target);
+        for kind in questions {
+            let query = self.queries.insert(id);
+            if let Some(exchange) = self.exchanges.get_mut(id) {
+                exchange.queries.push(query);
+            }
+            self.needs.push_back(Need::Resolve { query, name: name.clone(), kind: *kind });
+        }
+    }
+
+    /// One answer of the name service.
+    pub(super) fn resolved(&mut self, now: Instant, id: ExchangeId, answer: super::Resolved) {
+        let most = self.config.limits.candidates;
+        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        let Some(target) = &mut exchange.target else { return };
+        if !target.answer(answer) {
+            return;
+        }
+        match target.candidates(most) {
+            Ok(found) => {
+                let places: Vec<String> = found.iter().map(|c| c.addr.to_string()).collect();
+                let host = target.host.clone();
+                exchange.candidates.extend(found);
+                self.decided(id, || format!("{host} is at {}", places.join(", ")));
+                self.next_candidate(now, id, None);
+            }
+            Err(cause) => self.give_up(id, cause),
+        }
+    }
+
+    /// Goes on to the next place, or gives up for the reason that the last one failed.
+    fn next_candidate(&mut self, now: Instant, id: ExchangeId, failed: Option<Unreached>) {
+        self.leave_transaction(id);
+        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        let Some(candidate) = exchange.candidates.pop_front() else {
+            return self.give_up(id, failed.unwrap_or(Unreached::Silent));
+        };
+        exchange.at = Some(candidate.clone());
+        exchange.stage = Stage::Connecting;
+        let known = self.flows.find(candidate.transport, candidate.addr);
+        let flow = known.unwrap_or_else(|| {
+            let framer = candidate.transport.is_reliable().then(|| self.framer(Opener::Us));
+            let flow = self.flows.open(candidate.transport, candidate.addr, framer);
+            self.needs.push_back(Need::Connect {
+                flow,
+                transport: candidate.transport,
+                peer: candidate.addr,
+                identity: None,
+            });
+            flow
+        });
+        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        exchange.flow = Some(flow);
+        let Some(entry) = self.flows.get_mut(flow) else { return };
+        if entry.local.is_some() {
+            self.flow_ready(now, id);
+        } else {
+            entry.waiting.push(id);
+        }
+    }
+
+    /// Its flow is up: an INVITE's owner is asked for the session, others are sent.
+    pub(super) fn flow_ready(&mut self, now: Instant, id: ExchangeId) {
+        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        if exchange.stage != Stage::Connecting {
+            return;
+        }
+        if exchange.held {
+            exchange.stage = Stage::Held;
+            self.signals.push_back(Signal::Ready(id));
+        } else {
+            self.attempt(now, id);
+        }
+    }
+
+    /// The flow that it waited for is another one now.
+    pub(super) fn flow_joined(&mut self, now: Instant, id: ExchangeId, flow: FlowId) {
+        if let Some(exchange) = self.exchanges.get_mut(id) {
+            exchange.flow = Some(flow);
+        }
+        self.flow_ready(now, id);
+    }
+
+    /// The owner of an INVITE says what its session is.
+    pub(super) fn release(&mut self, now: Instant, id: ExchangeId, body: Option<(String, Bytes)>) {
+        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        if exchange.stage == Stage::Held {
+            exchange.draft.body = body;
+            self.attempt(now, id);
+        }
+    }
+
+    /// Writes and sends the request anew: a fresh branch, true addresses, credentials for this attempt.
+    fn attempt(&mut self, now: Instant, id: ExchangeId) {
+        let Some(exchange) = self.exchanges.get(id) else { return };
+        let (Some(flow_id), Some(at)) = (exchange.flow, exchange.at.clone()) else { return };
+        let in_dialog = exchange.draft.dialog.is_some();
+        if in_dialog && exchange.answered.is_empty() && self.is_trusted(id) {
+            // RFC 3261 §22.3: credentials are kept for the rest of the dialog.
+            let wallet = exchange.account.and_then(|account| self.accounts.get(account)).map(|a| a.wallet.preempt());
+            if let (Some(exchange), Some(answered)) = (self.exchanges.get_mut(id), wallet) {
+                exchange.answered = answered;
+            }
+        }
+        let bytes = match self.write(id, flow_id) {
+            Ok(bytes) => bytes,
+            Err(cause) => return self.give_up(id, cause),
+        };
+        if self.is_too_large(id, &at, bytes.len()) {
+            return self.try_stream(now, id, at);
+        }
+        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        exchange.stage = Stage::Sent;
+        exchange.sent_at = Some(now);
+        exchange.provisional = false;
+        self.set_exchange_deadline(id, None);
+        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        if exchange.draft.method == Method::Ack {
+            exchange.sent = Some(bytes.clone());
+            self.outbox.push(Transmit { flow: flow_id, to: at.addr, bytes });
+            return;
+        }
+        let hop = Hop { flow: flow_id, peer: at.addr, reliable: at.transport.is_reliable() };
+        match self.transactions.start_client(now, bytes, hop, &mut self.outbox) {
+            Ok(transaction) => {
+                exchange.transaction = Some(transaction);
+                self.by_transaction.insert(transaction, id);
+            }
+            Err(error) => self.give_up(id, Unreached::Unsendable(error.to_string())),
+        }
+    }
+
+    /// Writes the request as it goes out on that flow.
+    fn write(&mut self, id: ExchangeId, flow_id: FlowId) -> Result<Bytes, Unreached> {
+        let branch = self.seed.branch();
+        let cnonce = format!("{:032x}", self.seed.wide());
+        let gone = || Unreached::Lost("the flow has closed".to_owned());
+        let flow = self.flows.get(flow_id).ok_or_else(gone)?;
+        let local = flow.local.ok_or_else(gone)?;
+        let contact = self.flows.contact(flow).ok_or_else(gone)?;
+        let reliable = flow.transport.is_reliable();
+        let way = Way {
+            via: flow.transport.as_via(),
+            local,
+            contact,
+            contact_params: if reliable { ";transport=tcp" } else { "" },
+            alias: reliable,
+            branch: &branch,
+            product: &self.config.product,
+        };
+        let exchange = self.exchanges.get_mut(id).ok_or_else(gone)?;
+        let (draft, answered) = (&exchange.draft, &mut exchange.answered);
+        if draft.method != Method::Ack {
+            let body = draft.body.as_ref().map_or(&[][..], |(_, body)| body);
+            let signed = Signed { method: draft.method.as_str(), uri: &draft.uri, body };
+            let account = exchange.account.and_then(|account| self.accounts.get_mut(account));
+            let signed = account.map(|account| account.wallet.authorize(answered, &signed, &cnonce));
+            exchange.credentials = signed.unwrap_or_default();
+        }
+        draft.write(&way, &exchange.credentials).map_err(|error| Unreached::Unsendable(error.to_string()))
+    }
+
+    /// RFC 3261 §18.1.1: a large request goes over a stream, unless its target is known not to listen there.
+    fn is_too_large(&self, id: ExchangeId, at: &Candidate, length: usize) -> bool {
+        let Some(exchange) = self.exchanges.get(id) else { return false };
+        at.transport == Transport::Udp
+            && length > self.config.udp_max
+            && exchange.insisted != Some(Transport::Udp)
+            && !self.without_tcp.contains_key(&at.addr)
+    }
+
+    /// Tries TCP first; UDP stays the next candidate.
+    fn try_stream(&mut self, now: Instant, id: ExchangeId, at: Candidate) {
+        let patience = now + self.config.tcp_patience;
+        let addr = at.addr;
+        if let Some(exchange) = self.exchanges.get_mut(id) {
+            exchange.candidates.push_front(at);
+            exchange.candidates.push_front(Candidate { transport: Transport::Tcp, addr });
+        }
+        self.decided(id, || format!("the request is too large for one datagram: trying tcp to {addr}"));
+        self.set_exchange_deadline(id, Some(patience));
+        self.next_candidate(now, id, None);
+    }
+
+    /// The connection that its size asked for took too long.
+    pub(super) fn exchange_timeout(&mut self, now: Instant, id: ExchangeId) {
+        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        exchange.deadline = None;
+        if exchange.stage == Stage::Connecting {
+            let flow = exchange.flow;
+            if let Some(flow) = flow.and_then(|flow| self.flows.get_mut(flow)) {
+                flow.waiting.retain(|waiting| *waiting != id);
+            }
+            self.candidate_failed(now, id, Unreached::Silent);
+        }
+    }
+
+    fn set_exchange_deadline(&mut self, id: ExchangeId, at: Option<Instant>) {
+        if let Some(exchange) = self.exchanges.get_mut(id) {
+            self.deadlines.set(Timed::Exchange(id), exchange.deadline, at);
+            exchange.deadline = at;
+        }
+    }
+
+    /// The place that it was tried at will not do.
+    fn candidate_failed(&mut self, now: Instant, id: ExchangeId, cause: Unreached) {
+        let Some(exchange) = self.exchanges.get(id) else { return };
+        if let (Some(at), Some(next)) = (&exchange.at, exchange.candidates.front()) {
+            if at.transport == Transport::Tcp && next.transport == Transport::Udp && at.addr == next.addr {
+                let (addr, until) = (at.addr, now + WITHOUT_TCP);
+                self.without_tcp.retain(|_, until| *until > now);
+                self.without_tcp.insert(addr, until);
+                self.decided(id, || format!("{addr} does not listen on tcp: back to udp"));
+            }
+        }
+        if let Some(exchange) = self.exchanges.get(id) {
+            if let (Some(account), Some(at)) = (exchange.account.and_then(|a| self.accounts.get_mut(a)), &exchange.at) {
+                account.pin.take_if(|pin| pin.addr == at.addr);
+            }
+        }
+        self.next_candidate(now, id, Some(cause));
+    }
+
+    /// A flow that it waited for could not be made.
+    pub(super) fn flow_failed_for(&mut self, now: Instant, id: ExchangeId, fault: &FlowFault) {
+        let cause = match fault {
+            FlowFault::Refused | FlowFault::NoRoute => Unreached::Refused,
+            FlowFault::TimedOut => Unreached::Silent,
+            FlowFault::Other(why) => Unreached::Lost(why.clone()),
+        };
+        self.candidate_failed(now, id, cause);
+    }
+
+    /// A response that its transaction hands up.
+    pub(super) fn exchange_response(&mut self, now: Instant, id: ExchangeId, response: &MessageRef<'_>) {
+        let Some(status) = response.status() else { return };
+        self.learn_mapping(id, response);
+        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        if status.is_provisional() {
+            exchange.provisional = true;
+            self.signals.push_back(Signal::Response(id, Arc::new(response.to_owned())));
+            return;
+        }
+        if matches!(status.code(), 401 | 407) && exchange.draft.method != Method::Ack {
+            return match self.answer_challenge(now, id, response) {
+                Ok(()) => {}
+                Err(why) => {
+                    self.signals.push_back(Signal::Unauthorized(id, Arc::new(response.to_owned()), why));
+                }
+            };
+        }
+        if status == Status::SERVICE_UNAVAILABLE && !exchange.provisional && !exchange.candidates.is_empty() {
+            return self.candidate_failed(now, id, Unreached::Lost("503 Service Unavailable".to_owned()));
+        }
+        let after_credentials = !exchange.answered.is_empty() && exchange.draft.dialog.is_none();
+        let invite = exchange.draft.method == Method::Invite;
+        let response = Arc::new(response.to_owned());
+        if status == Status::FORBIDDEN && after_credentials {
+            let why = "the server refused the credentials (403): check user and password".to_owned();
+            self.signals.push_back(Signal::Unauthorized(id, response, why));
+        } else {
+            self.signals.push_back(Signal::Response(id, response));
+        }
+        // A 2xx to INVITE may come again, and others of other forks: until its transaction ends (RFC 6026 §7.2).
+        if !(invite && status.is_success()) {
+            self.signals.push_back(Signal::Finished(id));
+        }
+    }
+
+    /// RFC 3581: what the top Via says of our address is where Contact has to point to.
+    fn learn_mapping(&mut self, id: ExchangeId, response: &MessageRef<'_>) {
+        let flow = self.exchanges.get(id).and_then(|exchange| exchange.flow);
+        let Some(flow) = flow.and_then(|flow| self.flows.get_mut(flow)) else { return };
+        let Some(Ok(via)) = response.get::<Via<'_>>() else { return };
+        if let (Some(ip), Some(local)) = (via.received(), flow.local) {
+            let seen = SocketAddr::new(ip, via.rport().flatten().unwrap_or(local.port()));
+            flow.mapped = (seen != local).then_some(seen);
+        }
+    }
+
+    /// Answers a 401 or 407 with a new attempt, if the rules on credentials allow it.
+    fn answer_challenge(&mut self, now: Instant, id: ExchangeId, response: &MessageRef<'_>) -> Result<(), String> {
+        let account_id = self.exchanges.get(id).and_then(|exchange| exchange.account);
+        let account_id = account_id.filter(|account| self.accounts.get(*account).is_some());
+        let Some(account_id) = account_id else { return Err(CannotAnswer::NoCredentials.to_string()) };
+        if !self.is_trusted(id) {
+            return Err("a server that is not the account's asks for credentials: none are sent to it".to_owned());
+        }
+        let realms = realms(response);
+        let dialog = self.exchanges.get(id).and_then(|exchange| exchange.draft.dialog);
+        let cseq = dialog.and_then(|dialog| self.dialogs.get_mut(dialog)).map(crate::call::dialog::Dialog::next_cseq);
+        let (Some(account), Some(exchange)) = (self.accounts.get_mut(account_id), self.exchanges.get_mut(id)) else {
+            return Err(CannotAnswer::NoCredentials.to_string());
+        };
+        let configured = account.config.login.as_ref().and_then(|login| login.realm.as_ref());
+        if configured.is_none() && !account.realms.is_empty() && !realms.iter().all(|r| account.realms.contains(r)) {
+            return Err(CannotAnswer::WrongRealm.to_string());
+        }
+        let (login, policy) = (account.config.login.as_ref(), &account.config.digest);
+        account.wallet.take(response, login, policy, &mut exchange.answered).map_err(|error| error.to_string())?;
+        if account.realms.is_empty() {
+            account.realms.clone_from(&realms);
+        }
+        exchange.draft.cseq = cseq.unwrap_or(exchange.draft.cseq + 1);
+        let used = account.wallet.used(&exchange.answered);
+        let owner = exchange.owner;
+        if let (Owner::Call(call, Role::Invite), Some((realm, algorithm))) = (owner, used) {
+            if let Some(entry) = self.calls.get_mut(call) {
+                entry.call.note_auth(realm.to_owned(), algorithm.to_owned());
+            }
+        }
+        let realm = realms.first().cloned().unwrap_or_default();
+        self.decided(id, || format!("challenged by {realm}: answering"));
+        self.leave_transaction(id);
+        self.attempt(now, id);
+        Ok(())
+    }
+
+    /// Whether what this request meets first may ask for the account's credentials (DESIGN: the credentials rule).
+    ///
+    /// Outside dialogs that is the account's registrar or proxy. In dialogs that we started it is the hop that the
+    /// INVITE went to, or the account's server; in the peer's dialogs only the account's server.
+    fn is_trusted(&self, id: ExchangeId) -> bool {
+        let Some(exchange) = self.exchanges.get(id) else { return false };
+        let Some(account) = exchange.account.and_then(|account| self.accounts.get(account)) else { return false };
+        let hop = exchange.draft.next_hop.as_uri();
+        let hop_host = hop.host().map(|host| host.to_string()).unwrap_or_default();
+        let at = exchange.at.as_ref().map(|at| at.addr);
+        let own = account.is_own_host(&hop_host) || at.is_some() && at == account.server;
+        let Some(dialog) = exchange.draft.dialog.and_then(|dialog| self.dialogs.get(dialog)) else { return own };
+        if dialog.by_peer {
+            let host = dialog.target.as_uri().host().map(|host| host.to_string()).unwrap_or_default();
+            return account.is_own_host(&host);
+        }
+        own || at.is_some() && self.calls.get(dialog.owner).is_some_and(|entry| entry.hop == at)
+    }
+
+    /// What a transaction of ours tells that is no response.
+    pub(super) fn exchange_notice(&mut self, now: Instant, transaction: TransactionId, notice: Notice) {
+        let Some(id) = self.by_transaction.get(&transaction).copied() else { return };
+        let Some(exchange) = self.exchanges.get(id) else { return };
+        let (addr, provisional) = (exchange.peer(), exchange.provisional);
+        match notice {
+            Notice::Timeout => self.candidate_failed(now, id, Unreached::Silent),
+            Notice::TransportError if provisional => {
+                self.give_up(id, Unreached::Lost(addr.map_or_else(String::new, |addr| format!("{addr} is gone"))));
+            }
+            Notice::TransportError => self.candidate_failed(now, id, Unreached::Refused),
+            Notice::Ended => {
+                self.by_transaction.remove(&transaction);
+                self.signals.push_back(Signal::Finished(id));
+            }
+        }
+    }
+
+    /// An ACK is wanted once more.
+    pub(super) fn repeat(&mut self, id: ExchangeId) {
+        let Some(exchange) = self.exchanges.get(id) else { return };
+        if let (Some(bytes), Some(flow), Some(at)) = (&exchange.sent, exchange.flow, &exchange.at) {
+            self.outbox.push(Transmit { flow, to: at.addr, bytes: bytes.clone() });
+        }
+    }
+
+    /// Cancels the INVITE's transaction.
+    pub(super) fn cancel_exchange(&mut self, now: Instant, id: ExchangeId) {
+        let transaction = self.exchanges.get(id).and_then(|exchange| exchange.transaction);
+        if let Some(transaction) = transaction {
+            if let Err(error) = self.transactions.cancel(now, transaction, &mut self.outbox) {
+                tracing::debug!(%error, "no CANCEL");
+            }
+        }
+    }
+
+    /// Nothing will come of it: its owner is told why.
+    fn give_up(&mut self, id: ExchangeId, cause: Unreached) {
+        self.signals.push_back(Signal::Unreached(id, cause));
+        self.signals.push_back(Signal::Finished(id));
+    }
+
+    /// Forgets a request. A transaction of it that is not over ends with it.
+    pub(super) fn drop_exchange(&mut self, id: ExchangeId, abandon: bool) -> Option<Exchange> {
+        self.set_exchange_deadline(id, None);
+        let exchange = self.exchanges.remove(id)?;
+        for query in &exchange.queries {
+            self.queries.remove(*query);
+        }
+        if let Some(flow) = exchange.flow.and_then(|flow| self.flows.get_mut(flow)) {
+            flow.waiting.retain(|waiting| *waiting != id);
+        }
+        if let Some(transaction) = exchange.transaction {
+            self.by_transaction.remove(&transaction);
+            if abandon {
+                self.transactions.abandon(transaction);
+            }
+        }
+        Some(exchange)
+    }
+
+    /// The transport says that something did not arrive.
+    pub(super) fn unsent(&mut self, now: Instant, flow: FlowId, to: SocketAddr, cause: Unsent) {
+        tracing::debug!(?flow, %to, ?cause, "not sent");
+        self.transactions.handle_unsent(now, flow, to, &mut self.outbox);
+    }
+
+    pub(super) fn framer(&self, opener: Opener) -> Framer {
+        Framer::new(opener, self.config.limits.stream_buffer)
+    }
+}
+
+/// How long a target is remembered as without TCP.
+const WITHOUT_TCP: crate::time::Duration = crate::time::Duration::from_secs(600);
+
+/// The realms that a 401 or 407 asks for.
+fn realms<B: AsRef<[u8]>>(response: &Message<B>) -> Vec<String> {
+    use crate::wire::auth::{ProxyAuthenticate, WwwAuthenticate};
+    let www = response.get_all::<WwwAuthenticate<'_>>().filter_map(Result::ok).map(|challenge| challenge.0);
+    let proxy = response.get_all::<ProxyAuthenticate<'_>>().filter_map(Result::ok).map(|challenge| challenge.0);
+    let digest = |challenge: Challenge<'_>| match challenge {
+        Challenge::Digest(digest) => Some(digest.realm.into_owned()),
+        Challenge::Other(_) => None,
+    };
+    www.chain(proxy).filter_map(digest).collect()
+}
+
+impl From<Unreached> for Failure {
+    fn from(cause: Unreached) -> Self {
+        Self::Unreached(cause)
+    }
+}

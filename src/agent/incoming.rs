@@ -1,0 +1,400 @@
+//! What peers send: responses to their transactions, requests to their dialog, to the application or to an answer of
+//! our own. A request that nobody here wants costs one server transaction, and no call.
+
+use super::config::Accept;
+use super::event::{Answer, Event, Gone};
+use super::{Agent, CallEntry, Served, Timed};
+use crate::call::{ALLOW, Accepting, Asked, Call, CallDirection, Cx, Intent, OurContact, RecordId, Reply, Session};
+use crate::id::{CallId, FlowId, IncomingId, TransactionId};
+use crate::outbox::Transmit;
+use crate::time::{Duration, Instant};
+use crate::transaction::{self, Hop, Notice};
+use crate::wire::{From, Message, MessageRef, Method, NameAddr, Require, Scheme, Status, To, TypedHeader, Via};
+use bytes::Bytes;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// A request that was handed to the application.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    asked: Asked,
+    from: SocketAddr,
+    arrived: Instant,
+    /// The tag of every response to it.
+    tag: String,
+    deadline: Option<Instant>,
+}
+
+/// How long an INVITE may ring here before it is answered 480: longer than anybody waits.
+const RINGS: Duration = Duration::from_secs(180);
+
+impl Agent {
+    /// One whole message came from that peer.
+    pub(super) fn handle_bytes(&mut self, now: Instant, flow: FlowId, from: SocketAddr, bytes: &[u8]) {
+        let message = match MessageRef::parse(bytes) {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::debug!(%from, %error, "not a SIP message");
+                return;
+            }
+        };
+        if self.config.observe {
+            self.observe(false, flow, from, &Bytes::copy_from_slice(bytes));
+        }
+        if let Err(fault) = message.check() {
+            tracing::debug!(%from, %fault, "a message that breaks the rules");
+            if message.is_request() && message.method() != Some(&Method::Ack) {
+                self.answer_stateless(flow, from, &message, Reply::new(fault.status()));
+            }
+            return;
+        }
+        if message.is_request() {
+            self.handle_request(now, flow, from, &message);
+        } else if self.is_ours(flow, &message) {
+            if let Some(transaction) = self.transactions.handle_response(now, &message, &mut self.outbox) {
+                if let Some(exchange) = self.by_transaction.get(&transaction).copied() {
+                    self.exchange_response(now, exchange, &message);
+                }
+            }
+        }
+    }
+
+    /// RFC 3261 §8.1.3.3, §18.1.2: a response has one Via, and its sent-by is ours.
+    fn is_ours(&self, flow: FlowId, response: &MessageRef<'_>) -> bool {
+        let local = self.flows.get(flow).and_then(|flow| flow.local);
+        let (Some(local), Some(Ok(via))) = (local, response.get::<Via<'_>>()) else { return false };
+        response.via_count() == 1 && via.host.ip() == Some(local.ip()) && via.port.unwrap_or(5060) == local.port()
+    }
+
+    fn handle_request(&mut self, now: Instant, flow: FlowId, from: SocketAddr, request: &MessageRef<'_>) {
+        self.learn_alias(flow, from, request);
+        let reliable = self.flows.get(flow).is_some_and(|flow| flow.transport.is_reliable());
+        let hop = Hop { flow, peer: from, reliable };
+        match self.transactions.handle_request(now, request, hop, &mut self.outbox) {
+            transaction::Incoming::New(id) => self.handle_new(now, flow, from, id, request),
+            transaction::Incoming::Merged(id) => {
+                self.reply(now, flow, from, id, request, Reply::new(Status::LOOP_DETECTED));
+            }
+            transaction::Incoming::Cancel { of, id } => self.handle_cancel(now, flow, from, of, id, request),
+            transaction::Incoming::Ack(id) => {
+                if let Some(Served::Accepted(call)) = self.served.get(&id).copied() {
+                    let dialog = self.dialog_of(request);
+                    if let Some(dialog) = dialog {
+                        self.with_call(now, call, |call, cx| call.handle_ack(cx, dialog, request.body()));
+                    }
+                }
+            }
+            transaction::Incoming::StrayAck => {
+                if let Some(dialog) = self.dialog_of(request) {
+                    let owner = self.dialogs.get(dialog).map(|dialog| dialog.owner);
+                    if let Some(call) = owner {
+                        self.with_call(now, call, |call, cx| call.handle_ack(cx, dialog, request.body()));
+                    }
+                }
+            }
+            transaction::Incoming::Full => {
+                let busy = Reply::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "5");
+                self.answer_stateless(flow, from, request, busy);
+            }
+            transaction::Incoming::Absorbed | transaction::Incoming::Unmatchable => {}
+        }
+    }
+
+    /// RFC 5923: `alias` in the top Via of a connection says by which address the peer wants to be found on it.
+    fn learn_alias(&mut self, flow: FlowId, from: SocketAddr, request: &MessageRef<'_>) {
+        if let Some(Ok(via)) = request.get::<Via<'_>>() {
+            if via.params.get("alias").is_some() {
+                self.flows.alias(flow, SocketAddr::new(from.ip(), via.port.unwrap_or(5060)));
+            }
+        }
+    }
+
+    fn dialog_of(&self, request: &MessageRef<'_>) -> Option<crate::id::DialogId> {
+        self.dialogs.find(request.call_id()?, request.to_tag()?, request.from_tag().unwrap_or_default())
+    }
+
+    /// A new request (RFC 3261 §8.2, §12.2.2).
+    fn handle_new(
+        &mut self,
+        now: Instant,
+        flow: FlowId,
+        from: SocketAddr,
+        id: TransactionId,
+        request: &MessageRef<'_>,
+    ) {
+        let Some(method) = request.method().cloned() else { return };
+        if request.to_tag().is_some() || method == Method::Bye {
+            let dialog = self.dialog_of(request);
+            let owner = dialog.and_then(|dialog| self.dialogs.get(dialog)).map(|dialog| dialog.owner);
+            let (Some(dialog), Some(call)) = (dialog, owner) else {
+                return self.reply(now, flow, from, id, request, Reply::new(Status::CALL_DOES_NOT_EXIST));
+            };
+            let Some(asked) = self.asked(flow, from, id, request) else { return };
+            return self.with_call(now, call, |call, cx| call.handle_request(cx, dialog, &asked, &method));
+        }
+        if let Some(refusal) = self.refusal(&method, request) {
+            return self.reply(now, flow, from, id, request, refusal);
+        }
+        let Some(asked) = self.asked(flow, from, id, request) else { return };
+        let request = Arc::clone(&asked.request);
+        let tag = self.seed.token();
+        let wait = now + self.config.limits.answer_wait;
+        let incoming = self.incoming.insert(Incoming { asked, from, arrived: now, tag, deadline: Some(wait) });
+        self.deadlines.set(Timed::Incoming(incoming), None, Some(wait));
+        if method == Method::Invite {
+            self.served.insert(id, Served::Waiting(incoming));
+        }
+        self.events.push_back(Event::Incoming { id: incoming, request, from, flow, call: None });
+    }
+
+    /// What the agent answers by itself (RFC 3261 §8.2.1 to §8.2.3, §11.2); none for what the application is asked.
+    fn refusal(&self, method: &Method, request: &MessageRef<'_>) -> Option<Reply> {
+        let uri = request.request_uri().ok()?;
+        if !matches!(uri.scheme(), Scheme::Sip | Scheme::Sips | Scheme::Tel) {
+            return Some(Reply::new(Status::UNSUPPORTED_URI_SCHEME));
+        }
+        let required = request.get_all::<Require<'_>>().filter_map(Result::ok).map(|tag| tag.0).collect::<Vec<_>>();
+        if !required.is_empty() {
+            return Some(Reply::new(Status::BAD_EXTENSION).header("Unsupported", required.join(", ")));
+        }
+        let serve = &self.config.serve;
+        let ours = |user: Option<&str>| serve.users.iter().any(|known| Some(known.as_str()) == user);
+        if !serve.users.is_empty() && *method != Method::Register && !ours(uri.user()) {
+            return Some(Reply::new(Status::NOT_FOUND));
+        }
+        if serve.methods.contains(method) {
+            let crowded = *method == Method::Invite && self.events.len() >= self.config.limits.events / 4 * 3;
+            return crowded.then(|| Reply::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "5"));
+        }
+        Some(match method {
+            Method::Options => Reply::new(Status::OK)
+                .header("Allow", ALLOW)
+                .header("Accept", "application/sdp")
+                .header("Accept-Encoding", "identity")
+                .header("Accept-Language", "en"),
+            Method::Invite => Reply::new(Status::TEMPORARILY_UNAVAILABLE),
+            Method::Extension(_) => Reply::new(Status::NOT_IMPLEMENTED),
+            _ => Reply::new(Status::METHOD_NOT_ALLOWED).header("Allow", ALLOW),
+        })
+    }
+
+    /// RFC 3261 §9.2: the caller takes a request back.
+    fn handle_cancel(
+        &mut self,
+        now: Instant,
+        flow: FlowId,
+        from: SocketAddr,
+        of: Option<TransactionId>,
+        id: TransactionId,
+        request: &MessageRef<'_>,
+    ) {
+        let Some(of) = of else {
+            return self.reply(now, flow, from, id, request, Reply::new(Status::CALL_DOES_NOT_EXIST));
+        };
+        let served = self.served.get(&of).copied();
+        let mut ok = Reply::new(Status::OK);
+        if let Some(Served::Waiting(incoming)) = served {
+            ok.tag = self.incoming.get(incoming).map(|incoming| incoming.tag.clone());
+        }
+        self.reply(now, flow, from, id, request, ok);
+        match served {
+            Some(Served::Waiting(incoming)) => {
+                if self.respond(now, incoming, Answer::new(Status::REQUEST_TERMINATED)).is_ok() {
+                    self.events.push_back(Event::IncomingCancelled { id: incoming });
+                }
+            }
+            Some(Served::Accepted(call)) => self.with_call(now, call, |call, cx| {
+                call.handle_cancelled(cx);
+            }),
+            None => {}
+        }
+    }
+
+    /// The application answers a request: provisionally, or for good. A 2xx to INVITE accepts it with the answer's
+    /// body as its session.
+    ///
+    /// # Errors
+    /// [`Gone`] when the request was answered, cancelled or given up already.
+    pub fn respond(&mut self, now: Instant, id: IncomingId, answer: Answer) -> Result<(), Gone> {
+        self.now = now;
+        let incoming = self.incoming.get(id).ok_or(Gone)?;
+        let invite = incoming.asked.request.method() == Some(&Method::Invite);
+        let Answer { status, reason, headers, body } = answer;
+        if invite && status.is_success() {
+            let session = body.map_or(Session::LateOffer, |(_, body)| Session::Raw(body));
+            return self.accept(now, id, Accept { session, headers, total_limit: None }).map(drop);
+        }
+        if status.is_provisional() && !invite {
+            return Ok(());
+        }
+        let tag = Some(incoming.tag.clone());
+        let dialog = status.is_provisional() && status != Status::TRYING;
+        let reply = Reply { status, reason, tag, dialog, headers, body };
+        let bytes = reply.write(&incoming.asked, &self.config.product);
+        let transaction = incoming.asked.transaction;
+        let wait = status.is_provisional().then_some(now + RINGS);
+        self.set_incoming_deadline(id, wait);
+        if !status.is_provisional() {
+            self.incoming.remove(id);
+            self.served.remove(&transaction);
+        }
+        match bytes {
+            Ok(bytes) => self.respond_bytes(now, transaction, status, bytes),
+            Err(error) => {
+                tracing::warn!(%error, "an answer cannot be written; sending 500 instead");
+                if !status.is_provisional() {
+                    self.transactions.abandon(transaction);
+                }
+            }
+        }
+        self.settle(now);
+        Ok(())
+    }
+
+    /// The application accepts an INVITE: it becomes a call, and its 2xx leaves once its media port is bound.
+    ///
+    /// # Errors
+    /// [`Gone`] when the INVITE was answered, cancelled or given up already.
+    pub fn accept(&mut self, now: Instant, id: IncomingId, accept: Accept) -> Result<CallId, Gone> {
+        self.now = now;
+        if self.incoming.get(id).is_none_or(|incoming| incoming.asked.request.method() != Some(&Method::Invite)) {
+            return Err(Gone);
+        }
+        self.set_incoming_deadline(id, None);
+        let Some(Incoming { asked, from, arrived, tag, .. }) = self.incoming.remove(id) else { return Err(Gone) };
+        let transaction = asked.transaction;
+        let account = self.account_of(&asked.request);
+        let random = self.seed.wide();
+        let call_id = asked.request.call_id().unwrap_or_default().to_owned();
+        let Accept { session, headers, total_limit } = accept;
+        let mut cx = Cx {
+            now,
+            policy: &self.policy,
+            seed: &mut self.seed,
+            dialogs: &mut self.dialogs,
+            actions: &mut self.actions,
+        };
+        let account_name = account.and_then(|account| self.accounts.get(account)).map(|a| a.config.name.clone());
+        let created_unix_ms = cx.policy.epoch.unix_ms(arrived);
+        let call = self.calls.insert_with(|call| {
+            let intent = Intent {
+                id: RecordId::new(created_unix_ms, random),
+                call,
+                call_id: call_id.clone(),
+                direction: CallDirection::Inbound,
+                account: account_name,
+                from: uri_of::<From<'_>>(&asked.request),
+                to: uri_of::<To<'_>>(&asked.request),
+                request_uri: String::from_utf8_lossy(asked.request.request_uri_raw()).into_owned(),
+                headers: headers.clone(),
+                created_unix_ms,
+            };
+            let accepting = Accepting { asked, local_tag: tag, intent, arrived, session, headers, total_limit };
+            let call = Call::accept(&mut cx, call, accepting);
+            CallEntry { call, account, transport: None, exchanges: Vec::new(), hop: Some(from), deadline: None }
+        });
+        self.served.insert(transaction, Served::Accepted(call));
+        self.by_call_id.insert(call_id, call);
+        self.carry_out(now, call);
+        self.settle(now);
+        Ok(call)
+    }
+
+    /// The account that a request is for: the one whose user its Request-URI names.
+    fn account_of(&self, request: &Message) -> Option<crate::id::AccountId> {
+        let uri = request.request_uri().ok()?;
+        let user = uri.user()?;
+        self.accounts.iter().find(|(_, account)| account.config.aor.as_uri().user() == Some(user)).map(|(id, _)| id)
+    }
+
+    /// The application took too long.
+    pub(super) fn incoming_timeout(&mut self, now: Instant, id: IncomingId) {
+        let Some(incoming) = self.incoming.get_mut(id) else { return };
+        incoming.deadline = None;
+        let rang = now - incoming.arrived >= RINGS;
+        let status = if rang { Status::TEMPORARILY_UNAVAILABLE } else { Status::SERVER_INTERNAL_ERROR };
+        if self.respond(now, id, Answer::new(status)).is_ok() {
+            self.events.push_back(Event::IncomingCancelled { id });
+        }
+    }
+
+    fn set_incoming_deadline(&mut self, id: IncomingId, at: Option<Instant>) {
+        if let Some(incoming) = self.incoming.get_mut(id) {
+            self.deadlines.set(Timed::Incoming(id), incoming.deadline, at);
+            incoming.deadline = at;
+        }
+    }
+
+    /// What it takes to answer a request that came by that flow.
+    fn asked(&self, flow: FlowId, from: SocketAddr, id: TransactionId, request: &MessageRef<'_>) -> Option<Asked> {
+        let contact = self.our_contact(flow, request)?;
+        Some(Asked { transaction: id, request: Arc::new(request.to_owned()), source: from, contact })
+    }
+
+    /// Where we are for the peers of that flow, by the user that was asked for.
+    fn our_contact(&self, flow: FlowId, request: &MessageRef<'_>) -> Option<OurContact> {
+        let entry = self.flows.get(flow)?;
+        let at = self.flows.contact(entry)?;
+        let user = request.request_uri().ok().and_then(|uri| uri.user().map(str::to_owned));
+        Some(OurContact { user, at, uri_params: if entry.transport.is_reliable() { ";transport=tcp" } else { "" } })
+    }
+
+    fn reply(
+        &mut self,
+        now: Instant,
+        flow: FlowId,
+        from: SocketAddr,
+        id: TransactionId,
+        request: &MessageRef<'_>,
+        mut reply: Reply,
+    ) {
+        reply.tag.get_or_insert_with(|| self.seed.token());
+        let Some(asked) = self.asked(flow, from, id, request) else { return };
+        match reply.write(&asked, &self.config.product) {
+            Ok(bytes) => self.respond_bytes(now, id, reply.status, bytes),
+            Err(error) => tracing::debug!(%error, "a response could not be written"),
+        }
+    }
+
+    pub(super) fn respond_bytes(&mut self, now: Instant, id: TransactionId, status: Status, bytes: Bytes) {
+        if let Err(error) = self.transactions.respond(now, id, status, bytes, &mut self.outbox) {
+            tracing::debug!(%error, "a response came too late");
+        }
+    }
+
+    /// Answers without a transaction: what cannot be matched, or what there is no room for.
+    fn answer_stateless(&mut self, flow: FlowId, from: SocketAddr, request: &MessageRef<'_>, mut reply: Reply) {
+        let Some(Ok(via)) = request.get::<Via<'_>>() else { return };
+        let reliable = self.flows.get(flow).is_some_and(|flow| flow.transport.is_reliable());
+        let to = transaction::response_target(&via, from, reliable);
+        reply.tag = Some(self.seed.token());
+        if let Ok(bytes) = reply.write_for(request, from, None, &self.config.product) {
+            self.outbox.push(Transmit { flow, to, bytes });
+        }
+    }
+
+    /// A stream broke at that head: it is answered if it can be.
+    pub(super) fn answer_broken(&mut self, flow: FlowId, from: SocketAddr, head: &[u8], status: Status) {
+        if let Ok(request) = MessageRef::parse(head) {
+            if request.is_request() && request.method() != Some(&Method::Ack) {
+                self.answer_stateless(flow, from, &request, Reply::new(status));
+            }
+        }
+    }
+
+    /// What a transaction tells that is no message.
+    pub(super) fn transaction_notice(&mut self, now: Instant, id: TransactionId, notice: Notice) {
+        if notice == Notice::Ended {
+            self.served.remove(&id);
+        }
+        self.exchange_notice(now, id, notice);
+    }
+}
+
+/// The URI of From or To.
+fn uri_of<'m, T>(message: &'m Message) -> String
+where
+    T: TypedHeader<'m> + std::ops::Deref<Target = NameAddr<'m>>,
+{
+    message.get::<T>().and_then(Result::ok).map(|address| address.uri.raw().to_owned()).unwrap_or_default()
+}

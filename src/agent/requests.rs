@@ -1,0 +1,212 @@
+//! What the application asks for: calls, and requests outside calls.
+
+use super::config::{CallRequest, OutRequest};
+use super::event::{Event, Failure, Refused};
+use super::exchange::Beginning;
+use super::{Agent, CallEntry, Owner, Signal};
+use crate::call::dialog::way;
+use crate::call::{Call, CallDirection, ContactForm, Cx, Draft, Intent, Placing, RecordId};
+use crate::id::{AccountId, CallId, ExchangeId, RequestId};
+use crate::time::Instant;
+use crate::wire::{HeaderId, Method, Quoted, Status, UriBuf};
+
+/// Header fields that the stack writes itself; an application's would contradict it.
+const OWN: [HeaderId; 14] = [
+    HeaderId::Via,
+    HeaderId::From,
+    HeaderId::To,
+    HeaderId::CallId,
+    HeaderId::CSeq,
+    HeaderId::Contact,
+    HeaderId::Route,
+    HeaderId::RecordRoute,
+    HeaderId::MaxForwards,
+    HeaderId::ContentLength,
+    HeaderId::ContentType,
+    HeaderId::Authorization,
+    HeaderId::ProxyAuthorization,
+    HeaderId::UserAgent,
+];
+
+impl Agent {
+    /// Places a call. The INVITE leaves once its target is resolved, its record durable and its media port bound.
+    ///
+    /// # Errors
+    /// [`Refused`] for what is wrong with the request itself; nothing was begun then.
+    pub fn place_call(&mut self, now: Instant, request: CallRequest) -> Result<CallId, Refused> {
+        self.now = now;
+        if self.calls.len() >= self.config.limits.calls || self.events.len() >= self.config.limits.events {
+            return Err(Refused::Busy);
+        }
+        let account = self.account_config(request.account)?;
+        let mut headers = account.map(|account| account.headers.clone()).unwrap_or_default();
+        headers.extend(request.headers);
+        check_headers(&headers)?;
+        let account_name = account.map(|account| account.name.clone());
+        let mut invite = self.draft(Method::Invite, &request.target, request.account, request.from, &request.route)?;
+        invite.headers.clone_from(&headers);
+        invite.headers.push(("Allow".to_owned(), crate::call::ALLOW.to_owned()));
+        let created_unix_ms = self.policy.epoch.unix_ms(now);
+        let random = self.seed.wide();
+        let from = bare(&invite.from);
+        let call_id = invite.call_id.clone();
+        let mut cx = Cx {
+            now,
+            policy: &self.policy,
+            seed: &mut self.seed,
+            dialogs: &mut self.dialogs,
+            actions: &mut self.actions,
+        };
+        let id = self.calls.insert_with(|call| {
+            let intent = Intent {
+                id: RecordId::new(created_unix_ms, random),
+                call,
+                call_id: call_id.clone(),
+                direction: CallDirection::Outbound,
+                account: account_name,
+                from,
+                to: request.target.to_string(),
+                request_uri: invite.uri.clone(),
+                headers,
+                created_unix_ms,
+            };
+            let placing = Placing {
+                invite,
+                intent,
+                session: request.session,
+                ring_limit: request.ring_limit,
+                total_limit: request.total_limit,
+                admit: request.admit,
+            };
+            CallEntry {
+                call: Call::place(&mut cx, call, placing),
+                account: request.account,
+                transport: request.transport,
+                exchanges: Vec::new(),
+                hop: None,
+                deadline: None,
+            }
+        });
+        self.by_call_id.insert(call_id, id);
+        self.carry_out(now, id);
+        self.settle(now);
+        Ok(id)
+    }
+
+    /// Sends a request outside any call and tells its responses by [`Event::Response`].
+    ///
+    /// # Errors
+    /// [`Refused`] for what is wrong with the request itself, INVITE and what only a dialog can send included.
+    pub fn request(&mut self, now: Instant, request: OutRequest) -> Result<RequestId, Refused> {
+        self.now = now;
+        if matches!(request.method, Method::Invite | Method::Ack | Method::Cancel | Method::Bye) {
+            return Err(Refused::Target(format!("{} is sent by calls only: place one", request.method)));
+        }
+        if self.events.len() >= self.config.limits.events {
+            return Err(Refused::Busy);
+        }
+        check_headers(&request.headers)?;
+        let mut draft = self.draft(request.method, &request.target, request.account, request.from, &request.route)?;
+        draft.headers = request.headers;
+        draft.body = request.body;
+        if !matches!(draft.method, Method::Subscribe | Method::Refer | Method::Options) {
+            draft.contact = None;
+        }
+        let id = self.requests.insert(());
+        let (account, transport) = (request.account, request.transport);
+        self.begin(now, Beginning { owner: Owner::Application(id), draft, account, transport, held: false });
+        self.settle(now);
+        Ok(id)
+    }
+
+    pub(super) fn signal_application(&mut self, now: Instant, request: RequestId, id: ExchangeId, signal: Signal) {
+        match signal {
+            Signal::Response(_, response) => {
+                let Some(exchange) = self.exchanges.get(id) else { return };
+                let (round_trip, from) = (exchange.round_trip(now), exchange.peer());
+                if let Some(from) = from {
+                    self.events.push_back(Event::Response { request, response, round_trip, from });
+                }
+            }
+            Signal::Unauthorized(_, response, why) => {
+                let status = response.status().unwrap_or(Status::UNAUTHORIZED);
+                self.events.push_back(Event::RequestFailed { request, failure: Failure::Auth { status, why } });
+                self.drop_exchange(id, false);
+                self.requests.remove(request);
+            }
+            Signal::Unreached(_, cause) => {
+                self.events.push_back(Event::RequestFailed { request, failure: Failure::Unreached(cause) });
+            }
+            Signal::Finished(_) => {
+                self.drop_exchange(id, false);
+                self.requests.remove(request);
+            }
+            Signal::Ready(_) => {}
+        }
+    }
+
+    /// A request outside a dialog (RFC 3261 §8.1.1).
+    pub(super) fn draft(
+        &mut self,
+        method: Method,
+        target: &UriBuf,
+        account: Option<AccountId>,
+        from: Option<UriBuf>,
+        route: &[UriBuf],
+    ) -> Result<Draft, Refused> {
+        let config = self.account_config(account)?;
+        let routes = config.and_then(|config| config.proxy.as_ref()).into_iter().chain(route);
+        let routes = routes.map(|uri| format!("<{uri}>")).collect::<Vec<_>>();
+        let anonymous = || UriBuf::parse("sip:anonymous@anonymous.invalid").ok();
+        let from = from.or_else(|| config.map(|config| config.aor.clone())).or_else(anonymous);
+        let Some(from) = from else { return Err(Refused::NoAccount) };
+        let contact_user = from.as_uri().user().map(str::to_owned);
+        let display = config.and_then(|config| config.display_name.as_deref());
+        let display = display.map(|name| format!("{} ", Quoted(name))).unwrap_or_default();
+        let (uri, route, next_hop) = way(&routes, target);
+        let tag = self.seed.token();
+        let call_id = format!("{:032x}", self.seed.wide());
+        // RFC 3261 §8.1.1.5 wants a start below 2^31; a random one tells nothing about how many came before.
+        let cseq = u32::try_from(self.seed.below(1 << 20)).unwrap_or(0) + 1;
+        Ok(Draft {
+            method,
+            uri,
+            next_hop,
+            route,
+            from: format!("{display}<{from}>;tag={tag}"),
+            to: format!("<{target}>"),
+            call_id,
+            cseq,
+            contact: Some(ContactForm::Ours { user: contact_user, params: String::new() }),
+            headers: Vec::new(),
+            body: None,
+            dialog: None,
+        })
+    }
+
+    fn account_config(&self, id: Option<AccountId>) -> Result<Option<&super::Account>, Refused> {
+        match id {
+            None => Ok(None),
+            Some(id) => self.accounts.get(id).map(|account| Some(&account.config)).ok_or(Refused::NoAccount),
+        }
+    }
+}
+
+/// Refuses header fields that the stack owns, and what could not be written.
+fn check_headers(headers: &[(String, String)]) -> Result<(), Refused> {
+    for (name, value) in headers {
+        let refuse = |why: String| Err(Refused::Header { name: name.clone(), why });
+        if OWN.contains(&HeaderId::of(name.as_bytes())) {
+            return refuse("the stack writes this one itself: leave it out".to_owned());
+        }
+        if let Err(error) = crate::wire::check_header(name, value) {
+            return refuse(error.to_string());
+        }
+    }
+    Ok(())
+}
+
+/// The URI between the angle brackets of a value that we wrote.
+fn bare(value: &str) -> String {
+    value.rsplit_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or(value, |(uri, _)| uri).to_owned()
+}
