@@ -63,8 +63,8 @@ fn run_of_blanks(bytes: &[u8]) -> usize {
 
 fn inline_keys(line: &[u8], at: usize, secrets: &mut Secrets) {
     let mut from = 0;
-    while let Some(found) = memchr::memmem::find(&line.get(from..).unwrap_or_default().to_ascii_lowercase(), b"inline:")
-    {
+    let key = |rest: &[u8]| rest.windows(7).position(|text| text.eq_ignore_ascii_case(b"inline:"));
+    while let Some(found) = line.get(from..).and_then(key) {
         let start = from + found + 7;
         let rest = line.get(start..).unwrap_or_default();
         let length = rest.iter().position(|&b| is_lws(b) || matches!(b, b'|' | b';')).unwrap_or(rest.len());

@@ -262,7 +262,8 @@ fn header_end(rest: &[u8], at: usize) -> Result<Option<(usize, bool)>, ParseErro
     if folds > bound::FOLDS {
         return Err(ParseError { kind: ParseErrorKind::TooManyFolds, offset: at });
     }
-    if end > bound::HEADER_LINE {
+    let carriage_return = usize::from(end > 0 && rest.get(end - 1) == Some(&b'\r'));
+    if end - carriage_return > bound::HEADER_LINE {
         return Err(ParseError { kind: ParseErrorKind::HeaderTooLong, offset: at });
     }
     Ok(Some((end, folds > 0)))
