@@ -122,7 +122,7 @@ fn a_refused_torture_request_gets_the_status_of_its_index() {
         ("mcl01", "several Content-Length headers disagree"),
         ("insuf", "the From header is missing"),
         ("ltgtruri", "the request-uri is malformed: the uri has a character that must be escaped (octet 0)"),
-        ("lwsruri", "the request-uri is malformed: the uri has a character that must be escaped (octet 21)"),
+        ("lwsruri", "the request-uri is malformed: a uri parameter is malformed (octet 20)"),
         ("baddn", "the headers do not end with an empty line"),
     ] {
         let fault = fault(name);

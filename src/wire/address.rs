@@ -7,7 +7,7 @@ use super::grammar::{self, Cursor, TOKEN, VALUE, is_lws, trim};
 use super::header::{HeaderError, HeaderErrorKind, TypedHeader};
 use super::name::HeaderId;
 use super::params::Params;
-use super::uri::Uri;
+use super::uri::{Uri, UriError, UriErrorKind};
 use super::{bound, unfolded};
 
 /// The name before an address, as written.
@@ -84,9 +84,13 @@ impl<'a> NameAddr<'a> {
             cursor.skip(end);
             return cursor.fail(HeaderErrorKind::Angle);
         }
-        let uri = Uri::parse(rest.get(..end).unwrap_or_default())
-            .map_err(|error| HeaderError { kind: HeaderErrorKind::Uri(error.kind), offset: at + error.offset })?;
-        cursor.skip(end + usize::from(angled));
+        let malformed =
+            |error: UriError| HeaderError { kind: HeaderErrorKind::Uri(error.kind), offset: at + error.offset };
+        let Some(raw) = cursor.take(end) else {
+            return Err(malformed(UriError { kind: UriErrorKind::Character, offset: 0 }));
+        };
+        let uri = Uri::of(raw).map_err(malformed)?;
+        cursor.skip(usize::from(angled));
         let params = Params::header(&mut cursor, check)?;
         Ok(Self { display, uri, params })
     }

@@ -6,7 +6,7 @@ use super::header::{HeaderError, HeaderErrorKind};
 pub(crate) const TOKEN: u8 = 1;
 /// A character of a host name. The underscore is outside the grammar and everywhere in use.
 pub(crate) const HOST: u8 = 2;
-/// A character of the user part. `#` is outside the grammar; several exchanges send it bare.
+/// A character of the user part, escapes apart. `#` is outside the grammar; several exchanges send it bare.
 pub(crate) const USER: u8 = 4;
 /// A character of a password.
 pub(crate) const PASSWORD: u8 = 8;
@@ -38,9 +38,9 @@ const fn classes() -> [u8; 256] {
     table = add(table, b"[]:/=@", VALUE);
     table = add(table, b"()<>:\\\"/[]?{}=", WORD);
     table = add(table, b"-._", HOST);
-    table = add(table, b"-_.!~*'()%&=+$,", USER | PASSWORD);
+    table = add(table, b"-_.!~*'()&=+$,", USER | PASSWORD);
     table = add(table, b";?/#", USER);
-    add(table, b"-_.!~*'()%[]/:&+$@,", PARAM)
+    add(table, b"-_.!~*'()[]/:&+$@,", PARAM)
 }
 
 const fn add(mut table: [u8; 256], set: &[u8], mask: u8) -> [u8; 256] {
@@ -140,12 +140,14 @@ fn element_end(bytes: &[u8]) -> usize {
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
+    /// The value as text, if all of it is: looked at once rather than for each piece.
+    text: Option<&'a str>,
     at: usize,
 }
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        let mut cursor = Self { bytes, at: 0 };
+        let mut cursor = Self { bytes, text: std::str::from_utf8(bytes).ok(), at: 0 };
         cursor.lws();
         cursor
     }
@@ -158,8 +160,28 @@ impl<'a> Cursor<'a> {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
+    /// What is left as text; `None` when the value is not UTF-8.
+    pub(crate) fn rest_text(&self) -> Option<&'a str> {
+        self.text.and_then(|text| text.get(self.at..))
+    }
+
     pub(crate) fn since(&self, start: usize) -> &'a [u8] {
         self.bytes.get(start..self.at).unwrap_or_default()
+    }
+
+    /// The octets since `start` as text; `None` when they are not UTF-8.
+    pub(crate) fn text_since(&self, start: usize) -> Option<&'a str> {
+        match self.text {
+            Some(text) => text.get(start..self.at),
+            None => std::str::from_utf8(self.since(start)).ok(),
+        }
+    }
+
+    /// The next `octets` as text, consumed; `None` when they are not UTF-8.
+    pub(crate) fn take(&mut self, octets: usize) -> Option<&'a str> {
+        let start = self.at;
+        self.skip(octets);
+        self.text_since(start)
     }
 
     pub(crate) fn peek(&self) -> Option<u8> {
@@ -196,8 +218,8 @@ impl<'a> Cursor<'a> {
     pub(crate) fn run(&mut self, mask: u8, kind: HeaderErrorKind) -> Result<&'a str, HeaderError> {
         let start = self.at;
         self.at += run(self.rest(), mask);
-        match std::str::from_utf8(self.since(start)) {
-            Ok(text) if !text.is_empty() => Ok(text),
+        match self.text_since(start) {
+            Some(text) if !text.is_empty() => Ok(text),
             _ => self.fail(kind),
         }
     }

@@ -232,10 +232,7 @@ fn call_id<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, HeaderError> {
     if cursor.eat(b'@') {
         cursor.run(WORD, HeaderErrorKind::CallId)?;
     }
-    match std::str::from_utf8(cursor.since(start)) {
-        Ok(text) => Ok(text),
-        Err(_) => cursor.fail(HeaderErrorKind::CallId),
-    }
+    cursor.text_since(start).map_or_else(|| cursor.fail(HeaderErrorKind::CallId), Ok)
 }
 
 /// `type/subtype` with parameters.

@@ -49,9 +49,9 @@ impl<'a> Params<'a> {
                 } else {
                     cursor.run(VALUE, HeaderErrorKind::Parameter)?;
                 }
-                value = match std::str::from_utf8(cursor.since(value_at)) {
-                    Ok(text) => Some(text),
-                    Err(_) => return Err(HeaderError { kind: HeaderErrorKind::Utf8, offset: value_at }),
+                value = match cursor.text_since(value_at) {
+                    None => return Err(HeaderError { kind: HeaderErrorKind::Utf8, offset: value_at }),
+                    found => found,
                 };
             }
             if !check(name, value) {
@@ -59,7 +59,7 @@ impl<'a> Params<'a> {
             }
         }
         // Each piece was found to be text, and what stands between them is ASCII.
-        Ok(Self { raw: std::str::from_utf8(cursor.since(start)).unwrap_or_default() })
+        Ok(Self { raw: cursor.text_since(start).unwrap_or_default() })
     }
 
     /// The list as written, from its first `;`.

@@ -35,7 +35,7 @@ pub enum Host<'a> {
 impl<'a> Host<'a> {
     /// A host without a port: a name, an IPv4 address, or an IPv6 address in brackets.
     pub fn parse(text: &'a [u8]) -> Result<Self, UriError> {
-        match host_prefix(text) {
+        match std::str::from_utf8(text).ok().and_then(host_prefix) {
             Some((host, used)) if used == text.len() => Ok(host),
             _ => Err(UriError { kind: UriErrorKind::Host, offset: 0 }),
         }
@@ -73,16 +73,15 @@ impl fmt::Display for Host<'_> {
     }
 }
 
-/// The host at the start of `bytes` and how many octets it took.
-pub(crate) fn host_prefix(bytes: &[u8]) -> Option<(Host<'_>, usize)> {
-    if bytes.first() == Some(&b'[') {
-        let close = memchr::memchr(b']', bytes)?;
-        let address = std::str::from_utf8(bytes.get(1..close)?).ok()?;
-        return Some((Host::V6(address.parse().ok()?), close + 1));
+/// The host at the start of `text` and how many octets it took.
+pub(crate) fn host_prefix(text: &str) -> Option<(Host<'_>, usize)> {
+    if let Some(rest) = text.strip_prefix('[') {
+        let close = memchr::memchr(b']', rest.as_bytes())?;
+        return Some((Host::V6(rest.get(..close)?.parse().ok()?), close + 2));
     }
-    let used = grammar::run(bytes, HOST);
-    let name = bytes.get(..used)?;
-    let text = std::str::from_utf8(name).ok()?;
+    let used = grammar::run(text.as_bytes(), HOST);
+    let text = text.get(..used)?;
+    let name = text.as_bytes();
     let (first, last) = (*name.first()?, *name.last()?);
     if first.is_ascii_digit()
         && last.is_ascii_digit()
@@ -175,18 +174,22 @@ pub struct Uri<'a> {
 impl<'a> Uri<'a> {
     /// Parses a URI that fills `bytes` (RFC 3261 §25.1 `SIP-URI`, RFC 3966, RFC 3986 `absolute-URI`).
     pub fn parse(bytes: &'a [u8]) -> Result<Self, UriError> {
+        match std::str::from_utf8(bytes) {
+            Ok(raw) => Self::of(raw),
+            Err(error) => Err(UriError { kind: UriErrorKind::Character, offset: error.valid_up_to() }),
+        }
+    }
+
+    /// [`parse`](Self::parse) of what is known to be text.
+    pub(crate) fn of(raw: &'a str) -> Result<Self, UriError> {
         let fail = |kind, offset| Err(UriError { kind, offset });
+        let bytes = raw.as_bytes();
         if bytes.is_empty() {
             return fail(UriErrorKind::Empty, 0);
         }
         if bytes.len() > bound::URI {
             return fail(UriErrorKind::TooLong, bound::URI);
         }
-        let legal = grammar::run(bytes, OPAQUE);
-        let raw = match std::str::from_utf8(bytes) {
-            Ok(raw) if legal == bytes.len() => raw,
-            _ => return fail(UriErrorKind::Character, legal),
-        };
         let Some(colon) = memchr::memchr(b':', bytes) else { return fail(UriErrorKind::Scheme, bytes.len()) };
         let name = raw.get(..colon).unwrap_or_default();
         let scheme = match name.len() {
@@ -200,6 +203,10 @@ impl<'a> Uri<'a> {
             Scheme::Sip | Scheme::Sips => uri.parse_sip(colon + 1),
             Scheme::Tel => uri.parse_tel(colon + 1),
             Scheme::Other => {
+                let legal = grammar::run(bytes, OPAQUE);
+                if legal < bytes.len() {
+                    return fail(UriErrorKind::Character, legal);
+                }
                 let scheme_char = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
                 if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || !name.bytes().all(scheme_char) {
                     return fail(UriErrorKind::Scheme, 0);
@@ -231,7 +238,7 @@ impl<'a> Uri<'a> {
             (self.user, self.password) = (Some(user), password);
             at += length + 1;
         }
-        let Some((host, used)) = host_prefix(from(at).as_bytes()) else {
+        let Some((host, used)) = host_prefix(from(at)) else {
             return Err(UriError { kind: UriErrorKind::Host, offset: at });
         };
         self.host = Some(host);
@@ -248,7 +255,7 @@ impl<'a> Uri<'a> {
         self.params = uri_params(raw.get(at..question).unwrap_or_default(), at)?;
         if question < raw.len() {
             self.headers = from(question + 1);
-            let malformed = |h: &str| h.is_empty() || h.starts_with('=') || !escaped_run(h, OPAQUE);
+            let malformed = |h: &str| h.is_empty() || h.starts_with('=') || !escaped_run(h, PARAM | USER);
             if self.headers.split('&').any(malformed) {
                 return Err(UriError { kind: UriErrorKind::Parameter, offset: question });
             }
@@ -372,19 +379,19 @@ fn is_visual(octet: u8) -> bool {
     matches!(octet, b'-' | b'.' | b'(' | b')')
 }
 
-/// Whether `text` is made of `mask` and each `%` starts an escape.
+/// Whether `text` is made of `mask` and escapes.
 fn escaped_run(text: &str, mask: u8) -> bool {
-    if grammar::run(text.as_bytes(), mask) != text.len() {
-        return false;
-    }
     let mut rest = text.as_bytes();
-    while let Some(found) = memchr::memchr(b'%', rest) {
-        if !rest.get(found + 1..found + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) {
-            return false;
+    loop {
+        rest = rest.get(grammar::run(rest, mask)..).unwrap_or_default();
+        match rest {
+            [] => return true,
+            [b'%', hex @ ..] if hex.get(..2).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => {
+                rest = hex.get(2..).unwrap_or_default();
+            }
+            _ => return false,
         }
-        rest = rest.get(found + 3..).unwrap_or_default();
     }
-    true
 }
 
 fn uri_params(raw: &str, offset: usize) -> Result<Params<'_>, UriError> {
@@ -535,7 +542,7 @@ impl UriBuf {
     /// The borrowed view in parts.
     pub fn as_uri(&self) -> Uri<'_> {
         // The text was parsed when this value was made, so the other arm is never taken.
-        Uri::parse(self.0.as_bytes()).unwrap_or_else(|_| Uri::opaque(&self.0))
+        Uri::of(&self.0).unwrap_or_else(|_| Uri::opaque(&self.0))
     }
 
     /// The URI as written.

@@ -68,7 +68,7 @@ impl<'a> TypedHeader<'a> for Via<'a> {
             return cursor.fail(HeaderErrorKind::Protocol);
         }
         cursor.lws();
-        let Some((host, used)) = host_prefix(cursor.rest()) else {
+        let Some((host, used)) = cursor.rest_text().and_then(host_prefix) else {
             return cursor.fail(HeaderErrorKind::Uri(UriErrorKind::Host));
         };
         cursor.skip(used);
