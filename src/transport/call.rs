@@ -1,0 +1,241 @@
+//! A call, and a request of a peer, in the hands of `async` code.
+
+use super::client::{AnswerError, Answered, CallEvent, Client, ClientApp, Closed, Listener};
+use crate::agent::{Accept, Answer, Gone};
+use crate::call::CallRecord;
+use crate::id::{CallId, IncomingId};
+use crate::wire::{Message, Status};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// One call. Dropping it hangs up, whatever stage it is in; [`detach`](Self::detach) lets it go on.
+pub struct Call {
+    id: CallId,
+    client: Client,
+    events: Option<mpsc::Receiver<CallEvent>>,
+    answered: Awaited<Answered>,
+    ended: Awaited<Box<CallRecord>>,
+    detached: bool,
+}
+
+/// Why a call was not answered.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Unanswered {
+    /// It ended without an answer.
+    #[error("the call ended: {}", .0.outcome.kind())]
+    Ended(Box<CallRecord>),
+    /// The client was shut down.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+impl Call {
+    /// The handle of a call that the agent has just made.
+    pub(super) fn new(id: CallId, client: Client, app: &mut ClientApp) -> Self {
+        /// A call has a handful of events; those of a peer that rings without end are dropped beyond this.
+        const EVENTS: usize = 64;
+        let (events, event_receiver) = mpsc::channel(EVENTS);
+        let (answered, answered_receiver) = oneshot::channel();
+        let (ended, ended_receiver) = oneshot::channel();
+        app.calls.insert(id, Listener { events, answered: Some(answered), ended });
+        Self {
+            id,
+            client,
+            events: Some(event_receiver),
+            answered: Awaited::Waiting(answered_receiver),
+            ended: Awaited::Waiting(ended_receiver),
+            detached: false,
+        }
+    }
+
+    /// Its name in the agent, as in [`Observed`](crate::agent::Observed).
+    #[must_use]
+    pub const fn id(&self) -> CallId {
+        self.id
+    }
+
+    /// What happens to it, from its beginning; the last is [`CallEvent::Ended`]. Theirs who ask first: none afterwards.
+    pub const fn events(&mut self) -> Option<mpsc::Receiver<CallEvent>> {
+        self.events.take()
+    }
+
+    /// Waits until it is answered; at once if it was.
+    ///
+    /// # Errors
+    /// It ended before, or the client was shut down.
+    pub async fn answered(&mut self) -> Result<Answered, Unanswered> {
+        // An answer that came before the end still counts as one, so it is looked at first.
+        tokio::select! {
+            biased;
+            Some(answered) = self.answered.value() => Ok(answered.clone()),
+            ended = self.ended.value() => Err(ended.map_or(Unanswered::Closed(Closed), |record| Unanswered::Ended(record.clone()))),
+        }
+    }
+
+    /// Waits until it is over; at once if it is.
+    ///
+    /// # Errors
+    /// The client was shut down first.
+    pub async fn ended(&mut self) -> Result<Box<CallRecord>, Closed> {
+        self.ended.value().await.cloned().ok_or(Closed)
+    }
+
+    /// Ends it, with CANCEL before and BYE after the answer, and waits until it is over.
+    ///
+    /// # Errors
+    /// The client was shut down first.
+    pub async fn hang_up(&mut self) -> Result<Box<CallRecord>, Closed> {
+        self.send_hang_up();
+        self.ended().await
+    }
+
+    /// Takes an unanswered call back; a call that is up stays up.
+    pub fn cancel(&self) {
+        let id = self.id;
+        self.client.command(move |agent, _, now| {
+            if let Some(mut call) = agent.call(now, id) {
+                call.cancel();
+            }
+        });
+    }
+
+    /// Lets it go on without this handle, for as long as the client lives.
+    pub fn detach(mut self) {
+        self.detached = true;
+    }
+
+    fn send_hang_up(&self) {
+        let id = self.id;
+        self.client.command(move |agent, _, now| {
+            if let Some(mut call) = agent.call(now, id) {
+                call.hang_up();
+            }
+        });
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if !self.detached && !self.ended.has_come() {
+            self.send_hang_up();
+        }
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Call").field(&self.id).finish()
+    }
+}
+
+/// Something that comes once or never, and may be awaited any number of times.
+enum Awaited<T> {
+    Waiting(oneshot::Receiver<T>),
+    Come(T),
+    Never,
+}
+
+impl<T> Awaited<T> {
+    /// Waits for it; none if it cannot come any more.
+    async fn value(&mut self) -> Option<&T> {
+        if let Self::Waiting(receiver) = self {
+            *self = receiver.await.map_or(Self::Never, Self::Come);
+        }
+        if let Self::Come(value) = self { Some(value) } else { None }
+    }
+
+    fn has_come(&self) -> bool {
+        match self {
+            Self::Waiting(receiver) => !receiver.is_empty(),
+            Self::Come(_) => true,
+            Self::Never => false,
+        }
+    }
+}
+
+/// A request of a peer that waits for an answer. Dropping it answers 480.
+pub struct Incoming {
+    /// The request.
+    pub request: Arc<Message>,
+    /// Where it came from.
+    pub from: SocketAddr,
+    /// The call whose dialog it came in, if any.
+    pub call: Option<CallId>,
+    id: IncomingId,
+    cancelled: Awaited<()>,
+    client: Client,
+    done: bool,
+}
+
+impl Incoming {
+    pub(super) const fn new(
+        id: IncomingId,
+        request: Arc<Message>,
+        from: SocketAddr,
+        call: Option<CallId>,
+        cancelled: oneshot::Receiver<()>,
+        client: Client,
+    ) -> Self {
+        Self { request, from, call, id, cancelled: Awaited::Waiting(cancelled), client, done: false }
+    }
+
+    /// Accepts an INVITE.
+    ///
+    /// # Errors
+    /// It is gone, or the client was shut down.
+    pub async fn accept(mut self, accept: Accept) -> Result<Call, AnswerError> {
+        self.done = true;
+        let (id, client) = (self.id, self.client.clone());
+        let call = self.client.ask(move |agent, app, now| {
+            app.cancels.remove(&id);
+            let call = agent.accept(now, id, accept)?;
+            Ok::<Call, Gone>(Call::new(call, client, app))
+        });
+        Ok(call.await??)
+    }
+
+    /// Sends a response. After a provisional one the request waits on; after a final one it is done.
+    ///
+    /// # Errors
+    /// It is gone, or the client was shut down.
+    pub async fn respond(&mut self, answer: Answer) -> Result<(), AnswerError> {
+        let (id, done) = (self.id, answer.status.is_final());
+        self.done |= done;
+        let answered = self.client.ask(move |agent, app, now| {
+            if done {
+                app.cancels.remove(&id);
+            }
+            agent.respond(now, id, answer)
+        });
+        Ok(answered.await??)
+    }
+
+    /// Waits until the caller takes an INVITE back; for ever, if that does not happen.
+    pub async fn cancelled(&mut self) {
+        if self.cancelled.value().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        let id = self.id;
+        self.client.command(move |agent, app, now| {
+            app.cancels.remove(&id);
+            // What is gone has been answered.
+            let _ = agent.respond(now, id, Answer::new(Status::TEMPORARILY_UNAVAILABLE));
+        });
+    }
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming").field("id", &self.id).field("from", &self.from).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,551 @@
+//! Async handles over one driver on a thread of its own.
+
+use super::call::{Call, Incoming};
+use super::ledger::Book;
+use super::{Driver, DriverConfig, Handle, Ledger, WeakHandle, commands};
+use crate::agent::{
+    Account, Agent, AgentConfig, App, Binding, CallRequest, Counts, Event, Failure, Gone, Observed, OutRequest,
+    Refused, Transport, UserAgent,
+};
+use crate::call::{CallRecord, MediaPlan};
+use crate::id::{AccountId, CallId, IncomingId, RequestId};
+use crate::time::{Duration, Instant};
+use crate::wire::{Message, Status};
+use rand::TryRng;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::sync::{mpsc, oneshot};
+
+/// What a client is made of.
+#[derive(Default)]
+pub struct ClientConfig {
+    /// Policy and limits of the agent.
+    pub agent: AgentConfig,
+    /// Its sockets.
+    pub driver: DriverConfig,
+    /// Who keeps its calls; calls that are to be admitted are refused without one.
+    pub ledger: Option<Box<dyn Ledger>>,
+    /// What fixes every tag, branch and nonce: for tests. None draws it from the operating system.
+    pub seed: Option<[u8; 32]>,
+}
+
+impl fmt::Debug for ClientConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientConfig").field("agent", &self.agent).field("driver", &self.driver).finish_non_exhaustive()
+    }
+}
+
+/// The client is gone: it was shut down, or its thread ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the client was shut down")]
+pub struct Closed;
+
+/// Why a command of a client was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The agent refused it.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// There is nobody to take it.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+/// Why a request of a client came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// The agent did not take it.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// It was sent, or tried to be, and failed.
+    #[error("{0}")]
+    Failed(Failure),
+    /// The client was shut down.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+/// Why something that awaits an answer of ours could not be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// It was answered, cancelled or has waited too long.
+    #[error(transparent)]
+    Gone(#[from] Gone),
+    /// The client was shut down.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+/// What a registrar told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// Every binding of the address-of-record.
+    pub bindings: Vec<Binding>,
+    /// How long our own lasts; zero when there is none.
+    pub granted: Duration,
+    /// Our Contact, as the registrar knows it.
+    pub contact: String,
+}
+
+/// A turn of an account's registration, refreshes included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// Whose.
+    pub account: AccountId,
+    /// How it stands.
+    pub state: RegistrationState,
+}
+
+/// How a registration stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegistrationState {
+    /// Accepted or refreshed.
+    Registered(Registered),
+    /// Removed at our wish.
+    Unregistered,
+    /// Not accepted; tried again after `retry`, or never.
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// When it is tried again.
+        retry: Option<Duration>,
+    },
+}
+
+/// A call was answered.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// The 2xx, for a call that we placed.
+    pub response: Option<Arc<Message>>,
+    /// What was agreed on media, if anything.
+    pub plan: Option<MediaPlan>,
+}
+
+/// What happens to a call.
+#[derive(Clone, Debug)]
+pub enum CallEvent {
+    /// A provisional response.
+    Progress {
+        /// Its status.
+        status: Status,
+        /// The response.
+        response: Arc<Message>,
+    },
+    /// It is up.
+    Answered(Answered),
+    /// It is over: the last event.
+    Ended(Box<CallRecord>),
+}
+
+/// A final response to a request of ours.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// The response.
+    pub message: Arc<Message>,
+    /// From sending to this response.
+    pub round_trip: Duration,
+    /// Who answered.
+    pub from: SocketAddr,
+}
+
+/// What somebody who watches sees, when [`AgentConfig::observe`] is set.
+#[derive(Clone, Debug)]
+pub enum Seen {
+    /// A message crossed the wire.
+    Message(Observed),
+    /// The agent decided something.
+    Decided {
+        /// The call it was taken for, if any.
+        call: Option<CallId>,
+        /// In words, without secrets.
+        text: String,
+    },
+}
+
+/// The node that a client drives.
+pub(super) type ClientNode = UserAgent<ClientApp>;
+
+/// A user agent for `async` code. Clones are the same client; when the last one and the last [`Call`] are gone, its
+/// thread ends.
+///
+/// Its futures may be dropped at any point: nothing is lost but the answer. A call whose [`invite`](Self::invite) was
+/// dropped is hung up.
+#[derive(Clone)]
+pub struct Client {
+    node: Handle<ClientNode>,
+    shutdown: mpsc::UnboundedSender<oneshot::Sender<Result<(), String>>>,
+    locals: Arc<[(Transport, SocketAddr)]>,
+}
+
+impl Client {
+    /// Binds the sockets and starts the driver's thread, and the ledger's if there is one.
+    ///
+    /// # Errors
+    /// An address that cannot be bound, a thread that cannot be started, no randomness.
+    pub fn bind(config: ClientConfig) -> io::Result<Self> {
+        let mut driver = Driver::bind(config.driver)?;
+        let locals = driver.locals().into();
+        let seed = match config.seed {
+            Some(seed) => seed,
+            None => {
+                let mut seed = [0; 32];
+                rand::rngs::SysRng.try_fill_bytes(&mut seed).map_err(io::Error::other)?;
+                seed
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let ledger = config.ledger.map(|ledger| driver.keep(ledger)).transpose()?;
+        let book = driver.ledger.clone();
+        let agent = Arc::new(config.agent);
+        let (node, orders) = commands();
+        let (shutdown, waiting) = mpsc::unbounded_channel();
+        let client = Self { node, shutdown, locals };
+        let app = ClientApp::new(client.downgrade(), book);
+        std::thread::Builder::new().name("sipcall".to_owned()).spawn(move || {
+            let make = |now, epoch| UserAgent::new(Agent::new(agent, seed, now, epoch), app);
+            let ended = runtime.block_on(driver.run(make, orders));
+            finish(ended, ledger, waiting);
+        })?;
+        Ok(client)
+    }
+
+    /// What is bound, in the order of [`DriverConfig::listen`], with the ports that the system chose.
+    #[must_use]
+    pub fn locals(&self) -> &[(Transport, SocketAddr)] {
+        &self.locals
+    }
+
+    /// Adds an account.
+    ///
+    /// # Errors
+    /// The client was shut down.
+    pub async fn add_account(&self, account: Account) -> Result<AccountId, Closed> {
+        self.ask(move |agent, _, now| agent.add_account(now, account)).await
+    }
+
+    /// Registers an account and keeps it registered. Returns what the registrar said first; later turns are told by
+    /// [`registrations`](Self::registrations).
+    ///
+    /// # Errors
+    /// Not taken, failed, or shut down. A failed registration may be tried again later.
+    pub async fn register(&self, account: AccountId) -> Result<Registered, RequestError> {
+        self.registered(account, Agent::register).await
+    }
+
+    /// Asks for an account's bindings and changes none.
+    ///
+    /// # Errors
+    /// Not taken, failed, or shut down.
+    pub async fn query(&self, account: AccountId) -> Result<Registered, RequestError> {
+        self.registered(account, Agent::query_bindings).await
+    }
+
+    /// Removes an account's own binding.
+    ///
+    /// # Errors
+    /// Not taken, failed, or shut down.
+    pub async fn unregister(&self, account: AccountId) -> Result<(), RequestError> {
+        self.registered(account, Agent::unregister).await.map(drop)
+    }
+
+    /// Removes every binding of an account's address-of-record, those of others included.
+    ///
+    /// # Errors
+    /// Not taken, failed, or shut down.
+    pub async fn remove_all_bindings(&self, account: AccountId) -> Result<(), RequestError> {
+        self.registered(account, Agent::remove_all_bindings).await.map(drop)
+    }
+
+    async fn registered(
+        &self,
+        account: AccountId,
+        command: impl FnOnce(&mut Agent, Instant, AccountId) -> Result<(), Refused> + Send + 'static,
+    ) -> Result<Registered, RequestError> {
+        let (told, answer) = oneshot::channel();
+        self.ask(move |agent, app, now| {
+            command(agent, now, account)?;
+            app.registrations.insert(account, told);
+            Ok::<(), Refused>(())
+        })
+        .await??;
+        answer.await.map_err(|_| Closed)?.map_err(RequestError::Failed)
+    }
+
+    /// Every turn of every registration from now on. Turns beyond 256 that nobody takes are lost.
+    #[must_use]
+    pub fn registrations(&self) -> mpsc::Receiver<Registration> {
+        let (sender, receiver) = mpsc::channel(256);
+        self.command(move |_, app, _| app.turns = Some(sender));
+        receiver
+    }
+
+    /// Places a call.
+    ///
+    /// # Errors
+    /// Not taken, or shut down. What the peer says comes from the [`Call`].
+    pub async fn invite(&self, request: CallRequest) -> Result<Call, CommandError> {
+        let client = self.clone();
+        let call = self.ask(move |agent, app, now| {
+            let call = agent.place_call(now, request)?;
+            // Should nobody wait for it any more, it is dropped on the way, and so hung up.
+            Ok::<Call, Refused>(Call::new(call, client, app))
+        });
+        Ok(call.await??)
+    }
+
+    /// Sends a request and returns the final response, of any class; provisional ones are skipped.
+    ///
+    /// # Errors
+    /// Not taken, failed, or shut down.
+    pub async fn request(&self, request: OutRequest) -> Result<Response, RequestError> {
+        let (told, answer) = oneshot::channel();
+        self.ask(move |agent, app, now| {
+            let request = agent.request(now, request)?;
+            app.requests.insert(request, told);
+            Ok::<(), Refused>(())
+        })
+        .await??;
+        answer.await.map_err(|_| Closed)?.map_err(RequestError::Failed)
+    }
+
+    /// The requests that [`AgentConfig::serve`] hands to the application, from now on. While nobody takes them, or
+    /// 256 wait, they are answered 480.
+    #[must_use]
+    pub fn incoming(&self) -> mpsc::Receiver<Incoming> {
+        let (sender, receiver) = mpsc::channel(256);
+        self.command(move |_, app, _| app.incoming = Some(sender));
+        receiver
+    }
+
+    /// What crosses the wire and what is decided, from now on, when [`AgentConfig::observe`] is set. What comes while
+    /// 65,536 wait is lost.
+    #[must_use]
+    pub fn observed(&self) -> mpsc::Receiver<Seen> {
+        let (sender, receiver) = mpsc::channel(65_536);
+        self.command(move |_, app, _| app.seen = Some(sender));
+        receiver
+    }
+
+    /// How much is alive.
+    ///
+    /// # Errors
+    /// The client was shut down.
+    pub async fn counts(&self) -> Result<Counts, Closed> {
+        self.ask(|agent, _, _| agent.counts()).await
+    }
+
+    /// Ends the client as it stands, calls included, and waits until the ledger has written what it was given.
+    ///
+    /// # Errors
+    /// The first error of [`Ledger::ended`], or the system's that ended the driver.
+    pub async fn shutdown(self) -> Result<(), String> {
+        let (told, ended) = oneshot::channel();
+        let waits = self.shutdown.send(told).is_ok();
+        self.node.stop();
+        if !waits {
+            return Ok(());
+        }
+        ended.await.unwrap_or_else(|_| Err("the driver's thread broke down".to_owned()))
+    }
+
+    /// Has the driver do something.
+    pub(super) fn command(&self, command: impl FnOnce(&mut Agent, &mut ClientApp, Instant) + Send + 'static) {
+        self.node.send(move |node: &mut ClientNode, now| node.command(now, |agent, app| command(agent, app, now)));
+    }
+
+    /// Has the driver do something and returns what came of it.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(&mut Agent, &mut ClientApp, Instant) -> T + Send + 'static,
+    ) -> Result<T, Closed> {
+        let (told, answer) = oneshot::channel();
+        self.command(move |agent, app, now| drop(told.send(command(agent, app, now))));
+        answer.await.map_err(|_| Closed)
+    }
+
+    fn downgrade(&self) -> WeakClient {
+        let shutdown = self.shutdown.downgrade();
+        WeakClient { node: self.node.downgrade(), shutdown, locals: Arc::clone(&self.locals) }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("locals", &self.locals).finish_non_exhaustive()
+    }
+}
+
+/// The client as its own application knows it: without keeping it alive.
+struct WeakClient {
+    node: WeakHandle<ClientNode>,
+    shutdown: mpsc::WeakUnboundedSender<oneshot::Sender<Result<(), String>>>,
+    locals: Arc<[(Transport, SocketAddr)]>,
+}
+
+impl WeakClient {
+    fn upgrade(&self) -> Option<Client> {
+        let locals = Arc::clone(&self.locals);
+        Some(Client { node: self.node.upgrade()?, shutdown: self.shutdown.upgrade()?, locals })
+    }
+}
+
+/// The end of the driver's thread: the node goes, the ledger finishes, and who waits is told.
+fn finish(
+    ended: io::Result<ClientNode>,
+    ledger: Option<JoinHandle<Result<(), String>>>,
+    mut waiting: mpsc::UnboundedReceiver<oneshot::Sender<Result<(), String>>>,
+) {
+    let driven = ended.map(drop).map_err(|error| error.to_string());
+    let kept = ledger
+        .map_or(Ok(()), |thread| thread.join().unwrap_or_else(|_| Err("the ledger's thread broke down".to_owned())));
+    let result = driven.and(kept);
+    waiting.close();
+    while let Ok(told) = waiting.try_recv() {
+        // Whoever asked may have stopped waiting.
+        let _ = told.send(result.clone());
+    }
+}
+
+/// The application that turns the agent's events into what handles wait for.
+pub(super) struct ClientApp {
+    client: WeakClient,
+    ledger: Option<Book>,
+    pub(super) calls: BTreeMap<CallId, Listener>,
+    pub(super) cancels: BTreeMap<IncomingId, oneshot::Sender<()>>,
+    registrations: BTreeMap<AccountId, oneshot::Sender<Result<Registered, Failure>>>,
+    requests: BTreeMap<RequestId, oneshot::Sender<Result<Response, Failure>>>,
+    incoming: Option<mpsc::Sender<Incoming>>,
+    turns: Option<mpsc::Sender<Registration>>,
+    seen: Option<mpsc::Sender<Seen>>,
+}
+
+/// Who listens to one call.
+pub(super) struct Listener {
+    pub(super) events: mpsc::Sender<CallEvent>,
+    pub(super) answered: Option<oneshot::Sender<Answered>>,
+    pub(super) ended: oneshot::Sender<Box<CallRecord>>,
+}
+
+impl ClientApp {
+    const fn new(client: WeakClient, ledger: Option<Book>) -> Self {
+        Self {
+            client,
+            ledger,
+            calls: BTreeMap::new(),
+            cancels: BTreeMap::new(),
+            registrations: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            incoming: None,
+            turns: None,
+            seen: None,
+        }
+    }
+
+    fn registration(&mut self, account: AccountId, state: RegistrationState) {
+        if let Some(waiting) = self.registrations.remove(&account) {
+            let _ = waiting.send(match &state {
+                RegistrationState::Registered(registered) => Ok(registered.clone()),
+                RegistrationState::Unregistered => {
+                    Ok(Registered { bindings: Vec::new(), granted: Duration::ZERO, contact: String::new() })
+                }
+                RegistrationState::Failed { failure, .. } => Err(failure.clone()),
+            });
+        }
+        if let Some(turns) = &self.turns {
+            let _ = turns.try_send(Registration { account, state });
+        }
+    }
+
+    fn see(&self, seen: Seen) {
+        if let Some(watcher) = &self.seen {
+            let _ = watcher.try_send(seen);
+        }
+    }
+
+    /// Offers a request of a peer to the application; it answers itself when it is dropped.
+    fn offer(&mut self, id: IncomingId, request: Arc<Message>, from: SocketAddr, call: Option<CallId>) {
+        let Some(client) = self.client.upgrade() else { return };
+        let (cancel, cancelled) = oneshot::channel();
+        self.cancels.insert(id, cancel);
+        let incoming = Incoming::new(id, request, from, call, cancelled, client);
+        match &self.incoming {
+            Some(listener) => drop(listener.try_send(incoming)),
+            None => drop(incoming),
+        }
+    }
+
+    fn progress(&mut self, call: CallId, status: Status, response: Arc<Message>) {
+        // Room is kept for the answer and the end: a peer that rings without end loses its own rings.
+        if let Some(listener) = self.calls.get(&call).filter(|listener| listener.events.capacity() > 2) {
+            let _ = listener.events.try_send(CallEvent::Progress { status, response });
+        }
+    }
+
+    fn answered(&mut self, call: CallId, answered: Answered) {
+        let Some(listener) = self.calls.get_mut(&call) else { return };
+        if let Some(waiting) = listener.answered.take() {
+            let _ = listener.events.try_send(CallEvent::Answered(answered.clone()));
+            let _ = waiting.send(answered);
+        }
+    }
+
+    fn ended(&mut self, call: CallId, record: Box<CallRecord>) {
+        if let Some(ledger) = &self.ledger {
+            ledger.ended(record.clone());
+        }
+        if let Some(listener) = self.calls.remove(&call) {
+            let _ = listener.events.try_send(CallEvent::Ended(record.clone()));
+            let _ = listener.ended.send(record);
+        }
+    }
+}
+
+impl App for ClientApp {
+    fn on_event(&mut self, _agent: &mut Agent, _now: Instant, event: Event) {
+        match event {
+            Event::Registered { account, bindings, granted, contact } => {
+                let registered = Registered { bindings, granted, contact };
+                self.registration(account, RegistrationState::Registered(registered));
+            }
+            Event::Unregistered { account } => self.registration(account, RegistrationState::Unregistered),
+            Event::RegistrationFailed { account, failure, retry } => {
+                self.registration(account, RegistrationState::Failed { failure, retry });
+            }
+            Event::Incoming { id, request, from, flow: _, call } => self.offer(id, request, from, call),
+            Event::IncomingCancelled { id } => {
+                if let Some(cancel) = self.cancels.remove(&id) {
+                    let _ = cancel.send(());
+                }
+            }
+            Event::Progress { call, status, response } => self.progress(call, status, response),
+            Event::Answered { call, response, plan } => self.answered(call, Answered { response, plan }),
+            // A client's sessions are the agent's.
+            Event::SessionReceived { .. } => {}
+            Event::CallEnded { call, record } => self.ended(call, record),
+            Event::Response { request, response, round_trip, from } => {
+                if response.status().is_some_and(Status::is_provisional) {
+                    return;
+                }
+                if let Some(waiting) = self.requests.remove(&request) {
+                    let _ = waiting.send(Ok(Response { message: response, round_trip, from }));
+                }
+            }
+            Event::RequestFailed { request, failure } => {
+                if let Some(waiting) = self.requests.remove(&request) {
+                    let _ = waiting.send(Err(failure));
+                }
+            }
+            Event::Observed(message) => {
+                if let Some(ledger) = self.ledger.as_ref().filter(|_| message.call.is_some()) {
+                    ledger.observed(message.clone());
+                }
+                self.see(Seen::Message(message));
+            }
+            Event::Decided { call, text } => self.see(Seen::Decided { call, text }),
+        }
+    }
+}
