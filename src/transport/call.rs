@@ -94,9 +94,10 @@ impl Call {
     /// Takes an unanswered call back; a call that is up stays up.
     pub fn cancel(&self) {
         let id = self.id;
-        self.client.command(move |agent, _, now| {
-            if let Some(mut call) = agent.call(now, id) {
-                call.cancel();
+        self.client.command(move |agent, app, now| {
+            let unanswered = app.calls.get(&id).is_some_and(|listener| listener.answered.is_some());
+            if let Some(call) = agent.call(now, id).filter(|_| unanswered) {
+                call.hang_up();
             }
         });
     }
@@ -109,7 +110,7 @@ impl Call {
     fn send_hang_up(&self) {
         let id = self.id;
         self.client.command(move |agent, _, now| {
-            if let Some(mut call) = agent.call(now, id) {
+            if let Some(call) = agent.call(now, id) {
                 call.hang_up();
             }
         });
