@@ -484,10 +484,11 @@ async fn rtp_is_counted_and_nothing_else() {
 
 #[tokio::test]
 async fn rtp_takes_the_even_ports_of_its_range_first() {
-    // The system names a port that is free with its neighbours, most of the time: look for such a place.
+    // An address of its own, where no other test takes a port in between.
+    let host = Ipv4Addr::new(127, 0, 0, 3);
     let base = loop {
-        let port = deserted().await.port() & !1;
-        if (0..4).all(|offset| std::net::UdpSocket::bind(("127.0.0.1", port + offset)).is_ok()) {
+        let port = udp("127.0.0.3:0").await.1.port() & !3;
+        if (0..4).all(|offset| std::net::UdpSocket::bind((host, port + offset)).is_ok()) {
             break port;
         }
     };
@@ -495,12 +496,12 @@ async fn rtp_takes_the_even_ports_of_its_range_first() {
     let mut rig = Rig::start(config);
     let mut ports = Vec::new();
     for line in 0..4 {
-        rig.need(Need::OpenMedia { stream: stream(line), local: Ipv4Addr::LOCALHOST.into() });
+        rig.need(Need::OpenMedia { stream: stream(line), local: host.into() });
         let MediaReport::Opened(at) = rig.media().await else { panic!("opened") };
         ports.push(at.port() - base);
     }
     assert_eq!(ports, [0, 2, 3, 1]);
-    rig.need(Need::OpenMedia { stream: stream(4), local: Ipv4Addr::LOCALHOST.into() });
+    rig.need(Need::OpenMedia { stream: stream(4), local: host.into() });
     let MediaReport::Failed(why) = rig.media().await else { panic!("failed") };
     assert!(why.contains("in use"), "{why}");
 }
