@@ -127,7 +127,7 @@ const BUCKETS: usize = 512;
 
 /// Length, first and last letter choose a bucket; few names share one.
 const fn bucket(length: usize, first: u8, last: u8) -> usize {
-    (length * 73 + (first | 0x20) as usize * 5 + (last | 0x20) as usize * 19) % BUCKETS
+    (length * 32 + (first | 0x20) as usize * 9 + (last | 0x20) as usize) % BUCKETS
 }
 
 /// For each bucket the first name in it, and for each name the next in its bucket.
@@ -399,5 +399,33 @@ impl fmt::Display for Status {
 impl fmt::Debug for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Proves 3261-7.3.1-a.
+    #[test]
+    fn every_known_name_is_found_in_any_case() {
+        for (id, name) in KNOWN {
+            assert_eq!(HeaderId::of(name.as_bytes()), *id);
+            assert_eq!(HeaderId::of(name.to_ascii_uppercase().as_bytes()), *id);
+            assert_eq!(HeaderId::of(name.to_ascii_lowercase().as_bytes()), *id);
+            assert_eq!(HeaderId::of(format!("{name}x").as_bytes()), HeaderId::Other);
+            assert_eq!(HeaderId::from_index(*id as u8), *id);
+        }
+        assert_eq!(HeaderId::from_index(HeaderId::Other as u8), HeaderId::Other);
+    }
+
+    #[test]
+    fn a_name_costs_about_one_comparison() {
+        let length = |head: &u8| {
+            let next = |at: &u8| NEXT.get(usize::from(*at)).copied();
+            std::iter::successors(Some(*head), next).take_while(|at| *at != NONE).count()
+        };
+        assert!(HEADS.iter().map(length).max() <= Some(2), "{:?}", HEADS.iter().map(length).max());
+        assert!(HEADS.iter().map(length).filter(|names| *names > 1).sum::<usize>() <= 4);
     }
 }

@@ -1,7 +1,7 @@
 //! The one pass over a message: line ends, folds, header names, and where everything is. Nothing is copied.
 
 use super::bound;
-use super::grammar::{self, TOKEN};
+use super::grammar::{self, TOKEN, is_lws};
 use super::name::{HeaderId, Method, Status};
 
 /// Where one header is: 8 octets.
@@ -221,26 +221,28 @@ impl Index {
             return Ok(());
         }
         value = value.get(1..).unwrap_or_default();
+        let blank = match value {
+            // So writes nearly everyone.
+            [b' ', b'!'..=u8::MAX, ..] => 1,
+            _ => value.iter().position(|&b| !is_lws(b)).unwrap_or(value.len()),
+        };
+        value = value.get(blank..).unwrap_or_default();
         while let [shorter @ .., b' ' | b'\t' | b'\r' | b'\n'] = value {
             value = shorter;
         }
-        let value_end = at + colon + 1 + value.len();
-        while let [b' ' | b'\t' | b'\r' | b'\n', shorter @ ..] = value {
-            value = shorter;
-        }
+        let value_at = at + colon + 1 + blank;
         if id == HeaderId::ContentLength {
             self.declare(value);
         }
         if self.slots.len == bound::HEADERS {
             return Err(ParseError { kind: ParseErrorKind::TooManyHeaders, offset: at });
         }
-        let place = |at: usize| u16::try_from(at).ok();
-        let slot = match (u8::try_from(name.len()), place(at), place(value_end - value.len()), place(value_end)) {
-            (Ok(name_len), Some(name), Some(value), Some(end)) => {
-                Slot { id: id as u8 | if folded { FOLDED } else { 0 }, name_len, name, value, end }
-            }
-            _ => return Err(ParseError { kind: ParseErrorKind::HeaderTooLong, offset: at }),
+        // The end is the largest of the three places: where it fits, none is cut.
+        let (Ok(name_len), Ok(end)) = (u8::try_from(name.len()), u16::try_from(value_at + value.len())) else {
+            return Err(ParseError { kind: ParseErrorKind::HeaderTooLong, offset: at });
         };
+        let folded = if folded { FOLDED } else { 0 };
+        let slot = Slot { id: id as u8 | folded, name_len, name: at as u16, value: value_at as u16, end };
         self.slots.push(slot);
         Ok(())
     }
@@ -275,8 +277,12 @@ fn colon(line: &[u8]) -> Option<usize> {
 /// message ends before. `at` is the place of `rest` in the message.
 fn header_end(rest: &[u8], at: usize) -> Result<Option<(usize, bool)>, ParseError> {
     let Some(mut end) = memchr::memchr(b'\n', rest) else { return Ok(None) };
+    let is_fold = |end: usize| matches!(rest.get(end + 1), Some(b' ' | b'\t'));
+    if !is_fold(end) {
+        return Ok(Some((end, false)));
+    }
     let mut folds = 0;
-    while matches!(rest.get(end + 1), Some(b' ' | b'\t')) {
+    while is_fold(end) {
         folds += 1;
         let Some(more) = memchr::memchr(b'\n', rest.get(end + 1..).unwrap_or_default()) else { return Ok(None) };
         end += 1 + more;
@@ -284,7 +290,7 @@ fn header_end(rest: &[u8], at: usize) -> Result<Option<(usize, bool)>, ParseErro
     if folds > bound::FOLDS {
         return Err(ParseError { kind: ParseErrorKind::TooManyFolds, offset: at });
     }
-    Ok(Some((end, folds > 0)))
+    Ok(Some((end, true)))
 }
 
 /// Reads the first line, which starts at octet 0, and whether its version is 2.0. Extra spaces between its parts are
