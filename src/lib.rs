@@ -13,4 +13,6 @@ pub mod table;
 pub mod time;
 pub mod timer;
 pub mod transaction;
+#[cfg(feature = "net")]
+pub mod transport;
 pub mod wire;

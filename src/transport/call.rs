@@ -70,7 +70,10 @@ impl Call {
         tokio::select! {
             biased;
             Some(answered) = self.answered.value() => Ok(answered.clone()),
-            ended = self.ended.value() => Err(ended.map_or(Unanswered::Closed(Closed), |record| Unanswered::Ended(record.clone()))),
+            ended = self.ended.value() => Err(match ended {
+                Some(record) => Unanswered::Ended(record.clone()),
+                None => Closed.into(),
+            }),
         }
     }
 
