@@ -410,11 +410,7 @@ pub(crate) mod tests {
             route_set: vec!["sip:127.0.0.1:5060;lr=on".to_owned()],
             remote_target: Some("sip:john1234@127.0.0.1:5060".to_owned()),
             nat: Nat { received: "127.0.0.1".parse().ok(), rport: Some(40001) },
-            auth: AuthUse {
-                rounds: 1,
-                realm: Some("phone.plivo.com".to_owned()),
-                algorithm: Some("MD5".to_owned()),
-            },
+            auth: AuthUse { rounds: 1, realm: Some("phone.plivo.com".to_owned()), algorithm: Some("MD5".to_owned()) },
             retransmissions_sent: 0,
             retransmissions_received: 0,
             media: Some(MediaSummary {

@@ -8,8 +8,8 @@ mod schema;
 mod sign;
 mod store;
 
-pub use json::{AuthJson, CallJson, HeaderJson, MediaJson, NatJson, OutcomeJson, PacketsJson, ReceivedJson};
 pub use json::{Again, StreamJson, TimesJson, Told, timestamp};
+pub use json::{AuthJson, CallJson, HeaderJson, MediaJson, NatJson, OutcomeJson, PacketsJson, ReceivedJson};
 pub use messages::StoredMessage;
 pub use query::{Filter, FindError, Row};
 pub use store::{Durability, Store, StoreError};

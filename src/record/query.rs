@@ -90,9 +90,7 @@ impl Store {
                     WHERE instr(id, lower(?1)) OR instr(call_id, ?1) OR instr(lower(call_uuid), lower(?1))
                     ORDER BY created_ms DESC, row DESC LIMIT 9";
         match self.only(name, exact, vec![Value::Text(name.to_owned())]) {
-            Err(FindError::Nothing(_)) if !name.is_empty() => {
-                self.only(name, part, vec![Value::Text(name.to_owned())])
-            }
+            Err(FindError::Nothing(_)) if !name.is_empty() => self.only(name, part, vec![Value::Text(name.to_owned())]),
             found => found,
         }
     }
@@ -124,7 +122,6 @@ impl Store {
         };
         read().map_err(|error| StoreError::of(&self.path, error))
     }
-
 
     fn only(&self, name: &str, sql: &str, values: Vec<Value>) -> Result<Row, FindError> {
         let mut rows = self.rows(sql, values)?;

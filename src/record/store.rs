@@ -240,7 +240,15 @@ impl Store {
             for m in rows {
                 let at_us = i64::try_from(m.at_us).unwrap_or(i64::MAX);
                 insert.execute(params![
-                    row, m.number, at_us, m.sent, m.again, m.transport, m.local, m.peer, m.bytes
+                    row,
+                    m.number,
+                    at_us,
+                    m.sent,
+                    m.again,
+                    m.transport,
+                    m.local,
+                    m.peer,
+                    m.bytes
                 ])?;
             }
             Ok(true)
@@ -309,10 +317,7 @@ fn sign_of(run: &str) -> String {
 }
 
 /// Runs `work` in one transaction that takes the write lock at once, so it never has to start over.
-fn commit<T>(
-    db: &mut Connection,
-    work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
+fn commit<T>(db: &mut Connection, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
     let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let done = work(&step)?;
     step.commit()?;

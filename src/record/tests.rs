@@ -68,7 +68,10 @@ fn an_end_is_written_once_with_its_messages() {
     assert_eq!(row.call, CallJson::ended(&record(intent(1)), &Told::default()));
     let messages = store.messages(row.number).unwrap();
     assert_eq!(messages.len(), 2);
-    assert_eq!((messages[0].at_us, messages[0].sent, &messages[0].bytes[..]), ((NOON + 3) * 1000, true, &b"INVITE"[..]));
+    assert_eq!(
+        (messages[0].at_us, messages[0].sent, &messages[0].bytes[..]),
+        ((NOON + 3) * 1000, true, &b"INVITE"[..])
+    );
 }
 
 #[test]
@@ -172,9 +175,8 @@ fn lists_are_filtered_and_newest_first() {
     place(&mut store, 1, answered());
     place(&mut store, 2, Some(Outcome::Rejected { status: Status::new(486).unwrap() }));
     place(&mut store, 3, None);
-    let numbers = |filter: Filter| -> Vec<i64> {
-        store.list(&filter).unwrap().into_iter().map(|row| row.number).collect()
-    };
+    let numbers =
+        |filter: Filter| -> Vec<i64> { store.list(&filter).unwrap().into_iter().map(|row| row.number).collect() };
     let header = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
     assert_eq!(numbers(Filter::default()), vec![3, 2, 1]);
     assert_eq!(numbers(Filter { limit: Some(2), ..Filter::default() }), vec![3, 2]);

@@ -1,0 +1,238 @@
+//! The exit codes: one table from outcomes to codes.
+
+use crate::agent::Failure;
+use crate::call::{Outcome, Side, Unreached};
+
+/// What a process ends with. Numbers that curl uses too mean the same there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done as asked.
+    Done = 0,
+    /// A bug.
+    Internal = 1,
+    /// Wrong usage, or a header that the rules refuse.
+    Usage = 2,
+    /// Configuration or credentials are missing or wrong.
+    Config = 3,
+    /// The name did not resolve.
+    Unresolved = 6,
+    /// Could not bind, connect or send.
+    Unreached = 7,
+    /// The peer sent something unreadable, or broke the protocol.
+    Violated = 8,
+    /// Another 3xx or 4xx.
+    Refused = 22,
+    /// The record, trace or recording could not be written.
+    Unwritten = 23,
+    /// No response at all, or `--max-time` ran out.
+    TimedOut = 28,
+    /// Credentials refused.
+    Credentials = 40,
+    /// No such callee.
+    NoSuchCallee = 41,
+    /// Busy.
+    Busy = 42,
+    /// Nobody answered.
+    NoAnswer = 43,
+    /// Declined.
+    Declined = 44,
+    /// Media not agreed.
+    NoMedia = 45,
+    /// No audio arrived.
+    NoAudio = 46,
+    /// Another 5xx or 6xx.
+    ServerFailure = 50,
+    /// An assertion did not hold.
+    Assertion = 70,
+    /// SIGINT.
+    Interrupted = 130,
+    /// SIGTERM.
+    Terminated = 143,
+}
+
+impl Exit {
+    /// The code.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// What besides its outcome decides how a call is judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Circumstances {
+    /// The signal that ended it: [`Exit::Interrupted`] or [`Exit::Terminated`].
+    pub signal: Option<Exit>,
+    /// The record, trace or recording could not be written.
+    pub unwritten: bool,
+    /// Whether what `--expect` and its kin demand held; none when nothing was demanded.
+    pub expected: Option<bool>,
+    /// `--max-time` ran out.
+    pub out_of_time: bool,
+    /// `--require-rtp` was given and nothing arrived.
+    pub silent: bool,
+}
+
+/// The code of a call: a signal first, then what could not be written, then what was demanded, then the outcome.
+#[must_use]
+pub fn of_call(outcome: &Outcome, circumstances: &Circumstances) -> Exit {
+    match (circumstances.signal, circumstances.expected) {
+        (Some(signal), _) => signal,
+        _ if circumstances.unwritten => Exit::Unwritten,
+        (None, Some(false)) => Exit::Assertion,
+        (None, expected) => match outcome {
+            _ if expected.is_none() && circumstances.out_of_time => Exit::TimedOut,
+            Outcome::Answered { .. } if circumstances.silent => Exit::NoAudio,
+            _ if expected.is_some() => Exit::Done,
+            outcome => of_outcome(outcome),
+        },
+    }
+}
+
+/// The code of an outcome: the table.
+#[must_use]
+pub fn of_outcome(outcome: &Outcome) -> Exit {
+    match outcome {
+        Outcome::Answered { .. } => Exit::Done,
+        Outcome::Rejected { status } | Outcome::Redirected { status, .. } => of_status(status.code()),
+        // A CANCEL of ours without a signal is one that a limit of ours sent.
+        Outcome::Cancelled { by: Side::Local | Side::Remote | Side::Neither } | Outcome::NoAnswer { .. } => {
+            Exit::NoAnswer
+        }
+        Outcome::AuthFailed { .. } => Exit::Credentials,
+        Outcome::Unreachable { cause, .. } => of_unreached(cause),
+        Outcome::Violated { rule, .. } if is_of_sessions(rule) => Exit::NoMedia,
+        Outcome::Violated { .. } => Exit::Violated,
+        Outcome::Refused { .. } => Exit::Unwritten,
+    }
+}
+
+/// The code of a request outside calls that failed. 403 to a REGISTER is a matter of credentials.
+#[must_use]
+pub fn of_failure(failure: &Failure, registering: bool) -> Exit {
+    match failure {
+        Failure::Status { status, .. } if registering && status.code() == 403 => Exit::Credentials,
+        Failure::Status { status, .. } => of_status(status.code()),
+        Failure::Auth { .. } => Exit::Credentials,
+        Failure::Unreached(cause) => of_unreached(cause),
+        Failure::Violated(_) => Exit::Violated,
+    }
+}
+
+const fn of_status(code: u16) -> Exit {
+    match code {
+        401 | 407 => Exit::Credentials,
+        404 | 410 | 484 | 604 => Exit::NoSuchCallee,
+        486 | 600 => Exit::Busy,
+        603 | 607 | 608 => Exit::Declined,
+        488 | 606 => Exit::NoMedia,
+        500.. => Exit::ServerFailure,
+        _ => Exit::Refused,
+    }
+}
+
+const fn of_unreached(cause: &Unreached) -> Exit {
+    match cause {
+        Unreached::NoSuchName(_) => Exit::Unresolved,
+        Unreached::Silent => Exit::TimedOut,
+        Unreached::Refused | Unreached::Lost(_) | Unreached::NoMedia(_) | Unreached::Unsendable(_) => Exit::Unreached,
+    }
+}
+
+/// Whether a broken rule is one of session descriptions: what the peer offered or answered cannot be used.
+fn is_of_sessions(rule: &str) -> bool {
+    ["RFC 3264", "RFC 4566", "RFC 8866"].iter().any(|rfc| rule.contains(rfc))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::Stage;
+    use crate::wire::Status;
+
+    /// Kind and code by status, typed from the table that users read, for a call whose INVITE got that response
+    /// without and with a provisional response before it.
+    fn documented(code: u16) -> [(&'static str, u8); 2] {
+        match code {
+            300..=399 => [("redirected", 22); 2],
+            401 | 407 => [("auth_failed", 40); 2],
+            404 | 410 | 484 | 604 => [("rejected", 41); 2],
+            408 | 480 | 487 => [("rejected", 22), ("no_answer", 43)],
+            486 | 600 => [("rejected", 42); 2],
+            488 | 606 => [("rejected", 45); 2],
+            603 | 607 | 608 => [("rejected", 44); 2],
+            400..=499 => [("rejected", 22); 2],
+            _ => [("rejected", 50); 2],
+        }
+    }
+
+    #[test]
+    fn every_final_status_has_its_kind_and_code() {
+        for code in 300..=699 {
+            let outcome = |rang| Outcome::of_failure(Status::new(code).unwrap(), rang);
+            let told = [false, true].map(|rang| {
+                let outcome = outcome(rang);
+                (outcome.kind(), of_call(&outcome, &Circumstances::default()).code())
+            });
+            assert_eq!(told, documented(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn outcomes_without_a_status_have_their_codes() {
+        let unreachable = |cause| Outcome::Unreachable { stage: Stage::Inviting, cause };
+        let table = [
+            (unreachable(Unreached::NoSuchName("x".into())), 6),
+            (unreachable(Unreached::Refused), 7),
+            (unreachable(Unreached::Lost("reset".into())), 7),
+            (unreachable(Unreached::NoMedia("taken".into())), 7),
+            (unreachable(Unreached::Unsendable("too large".into())), 7),
+            (unreachable(Unreached::Silent), 28),
+            (Outcome::NoAnswer { stage: Stage::Ringing, status: None }, 43),
+            (Outcome::Cancelled { by: Side::Local }, 43),
+            (Outcome::Violated { rule: "RFC 3261 §12.1.2: a 2xx has a Contact", status: None }, 8),
+            (Outcome::Violated { rule: "RFC 3264 §6: an answer has as many m-lines as its offer", status: None }, 45),
+            (Outcome::Refused { store: "disk full".into() }, 23),
+            (Outcome::AuthFailed { status: Status::new(403).unwrap(), why: String::new() }, 40),
+        ];
+        for (outcome, code) in table {
+            assert_eq!(of_call(&outcome, &Circumstances::default()).code(), code, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_403_is_about_credentials_only_to_a_register() {
+        let failure = Failure::Status { status: Status::new(403).unwrap(), reason: String::new() };
+        assert_eq!(of_failure(&failure, true).code(), 40);
+        assert_eq!(of_failure(&failure, false).code(), 22);
+    }
+
+    #[test]
+    fn circumstances_come_before_the_outcome_in_this_order() {
+        let answered = Outcome::Answered { status: Status::new(200).unwrap(), ended_by: Side::Local };
+        let busy = Outcome::Rejected { status: Status::new(486).unwrap() };
+        let all = Circumstances {
+            signal: Some(Exit::Interrupted),
+            unwritten: true,
+            expected: Some(false),
+            out_of_time: true,
+            silent: true,
+        };
+        let code = |outcome, circumstances| of_call(outcome, &circumstances).code();
+        assert_eq!(code(&answered, all), 130);
+        assert_eq!(code(&answered, Circumstances { signal: None, ..all }), 23);
+        assert_eq!(code(&answered, Circumstances { signal: None, unwritten: false, ..all }), 70);
+        let demanded = Circumstances { expected: Some(true), ..Circumstances::default() };
+        assert_eq!(code(&busy, demanded), 0);
+        assert_eq!(code(&answered, Circumstances { silent: true, ..demanded }), 46);
+        assert_eq!(code(&busy, Circumstances { silent: true, ..Circumstances::default() }), 42);
+        assert_eq!(code(&answered, Circumstances { out_of_time: true, ..Circumstances::default() }), 28);
+    }
+}

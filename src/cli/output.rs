@@ -1,0 +1,398 @@
+//! What is printed, and where: data to stdout, everything else to stderr. Text of peers is made visible first, and a
+//! reader that has gone away is no error.
+
+use super::args::OutputFormat;
+use crate::agent::{Event, Failure, Observed};
+use crate::record::{CallJson, timestamp};
+use crate::report::text::visible;
+use crate::time::Epoch;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+/// Prints results, events and what happens on the wire.
+pub struct Printer {
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+    format: OutputFormat,
+    quiet: bool,
+    verbose: u8,
+    closed: bool,
+}
+
+impl std::fmt::Debug for Printer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Printer").field("format", &self.format).field("verbose", &self.verbose).finish_non_exhaustive()
+    }
+}
+
+impl Printer {
+    /// Prints to stdout and stderr.
+    #[must_use]
+    pub fn new(format: OutputFormat, quiet: bool, verbose: u8) -> Self {
+        Self::to(Box::new(io::stdout()), Box::new(io::stderr()), format, quiet, verbose)
+    }
+
+    /// Prints elsewhere.
+    #[must_use]
+    pub fn to(
+        out: Box<dyn Write + Send>,
+        err: Box<dyn Write + Send>,
+        format: OutputFormat,
+        quiet: bool,
+        verbose: u8,
+    ) -> Self {
+        Self { out, err, format, quiet, verbose, closed: false }
+    }
+
+    /// How results are printed.
+    #[must_use]
+    pub const fn format(&self) -> OutputFormat {
+        self.format
+    }
+
+    /// Whether messages and decisions are wanted.
+    #[must_use]
+    pub const fn is_watching(&self) -> bool {
+        self.verbose > 0
+    }
+
+    /// A line of text, which holds nothing of a peer that is not visible; not in quiet.
+    pub fn line(&mut self, text: &str) {
+        if !self.quiet {
+            self.data(&format!("{text}\n"));
+        }
+    }
+
+    /// A document: indented as `json`, on one line as `jsonl`.
+    pub fn json(&mut self, value: &impl Serialize) {
+        let text = match self.format {
+            OutputFormat::Jsonl => serde_json::to_string(value),
+            OutputFormat::Text | OutputFormat::Json => serde_json::to_string_pretty(value),
+        };
+        self.data(&format!("{}\n", text.unwrap_or_default()));
+    }
+
+    /// Something to know that is no result: to stderr, not in quiet.
+    pub fn note(&mut self, text: &str) {
+        if !self.quiet {
+            self.aside(&format!("sipcall: {}\n", visible(text.as_bytes())));
+        }
+    }
+
+    /// Why there is no result: to stderr, always.
+    pub fn error(&mut self, text: &str) {
+        self.aside(&format!("sipcall: {}\n", visible(text.as_bytes())));
+    }
+
+    /// A decision, for those who watch.
+    pub fn decided(&mut self, text: &str) {
+        if self.verbose > 0 {
+            self.aside(&format!("* {}\n", visible(text.as_bytes())));
+        }
+    }
+
+    /// A message as it crossed the wire, for those who watch: `>` sent, `<` received. One that was sent again is a
+    /// line, for those who watch closely.
+    pub fn message(&mut self, message: &Observed) {
+        let mark = if message.sent { '>' } else { '<' };
+        let mut lines = message.redacted.split(|byte| *byte == b'\n');
+        let text = |line: &[u8]| visible(line.strip_suffix(b"\r").unwrap_or(line));
+        match (self.verbose, message.again) {
+            (0, _) | (1, true) => {}
+            (_, true) => self.decided(&format!("again {mark} {}", text(lines.next().unwrap_or_default()))),
+            (_, false) => {
+                let mut shown = format!("* {} {mark} {} {}\n", message.local, message.peer, message.transport);
+                for line in lines {
+                    let _ = writeln!(shown, "{}", format!("{mark} {}", text(line)).trim_end());
+                }
+                self.aside(&shown);
+            }
+        }
+    }
+
+    /// An event of a call or registration as it happens: a line of text, or of JSON as `jsonl`. How a call ended is
+    /// told by [`call`](Self::call).
+    pub fn event(&mut self, event: &Event, at_unix_ms: u64) {
+        let Some((word, text, mut fields)) = told(event) else { return };
+        match (self.format, fields.as_object_mut()) {
+            (OutputFormat::Text, _) => self.line(&format!("{word:<11}{text}")),
+            (OutputFormat::Jsonl, Some(fields)) => {
+                let mut whole = serde_json::Map::new();
+                whole.insert("schema".to_owned(), Value::from("sipcall.event/1"));
+                whole.insert("event".to_owned(), Value::from(word));
+                whole.insert("at".to_owned(), Value::from(timestamp(at_unix_ms)));
+                whole.append(fields);
+                self.json(&whole);
+            }
+            _ => {}
+        }
+    }
+
+    /// How a call ended.
+    pub fn call(&mut self, call: &CallJson) {
+        match self.format {
+            OutputFormat::Text => self.line(summary(call).trim_end()),
+            OutputFormat::Json | OutputFormat::Jsonl => self.json(call),
+        }
+    }
+
+    fn data(&mut self, text: &str) {
+        if !self.closed {
+            // Whoever reads us has left (`| head`): what is still under way is finished, silently.
+            self.closed = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).is_err();
+        }
+    }
+
+    fn aside(&mut self, text: &str) {
+        let _ = self.err.write_all(text.as_bytes());
+    }
+}
+
+/// The word for an event, a line of text, and the fields of its JSON.
+fn told(event: &Event) -> Option<(&'static str, String, Value)> {
+    let status = |status: crate::wire::Status, reason: &[u8]| {
+        let reason = String::from_utf8_lossy(reason).into_owned();
+        let text = format!("{} {}", status.code(), visible(reason.as_bytes()));
+        (text, json!({ "status": status.code(), "reason": reason }))
+    };
+    match event {
+        Event::Registered { contact, granted, bindings, .. } => {
+            let bound: Vec<Value> = bindings
+                .iter()
+                .map(
+                    |binding| json!({ "uri": binding.uri, "expires": binding.expires.as_secs(), "ours": binding.ours }),
+                )
+                .collect();
+            let text = format!("{} for {} s", visible(contact.as_bytes()), granted.as_secs());
+            Some(("registered", text, json!({ "contact": contact, "expires": granted.as_secs(), "bindings": bound })))
+        }
+        Event::Unregistered { .. } => Some(("unregistered", String::new(), json!({}))),
+        Event::RegistrationFailed { failure, retry, .. } => {
+            let text = visible(failure.to_string().as_bytes());
+            let code = match failure {
+                Failure::Status { status, .. } | Failure::Auth { status, .. } => Some(status.code()),
+                Failure::Unreached(_) | Failure::Violated(_) => None,
+            };
+            let retry = retry.map(|retry| retry.as_secs());
+            Some(("failed", text.clone(), json!({ "status": code, "reason": text, "retry": retry })))
+        }
+        Event::Progress { status: code, response, .. } if code.code() > 100 => {
+            let (text, fields) = status(*code, response.reason_phrase());
+            Some((if code.code() == 180 { "ringing" } else { "progress" }, text, fields))
+        }
+        Event::Answered { response: Some(response), .. } => {
+            let (text, fields) = status(response.status()?, response.reason_phrase());
+            Some(("answered", text, fields))
+        }
+        Event::Answered { response: None, .. } => Some(("answered", String::new(), json!({}))),
+        _ => None,
+    }
+}
+
+/// A call in a few lines.
+#[must_use]
+pub fn summary(call: &CallJson) -> String {
+    let show = |text: &str| visible(text.as_bytes());
+    let mut out = String::new();
+    let _ = match &call.outcome {
+        Some(outcome) => {
+            let status = outcome.status.map_or_else(String::new, |status| format!(" {status}"));
+            let reason = outcome.reason.as_deref().map_or_else(String::new, |reason| format!(" {}", show(reason)));
+            let by = outcome.ended_by.as_deref().map_or_else(String::new, |by| format!(", ended by {by}"));
+            writeln!(out, "{}:{status}{reason}{by}", outcome.kind)
+        }
+        None => writeln!(out, "under way"),
+    };
+    let mut row = |name: &str, value: String| {
+        let _ = writeln!(out, "  {name:<10}{value}");
+    };
+    row("from", show(&call.from));
+    row("to", show(&call.to));
+    let durations = [("pdd", call.pdd_ms), ("ring", call.ring_ms), ("setup", call.setup_ms), ("talk", call.talk_ms)];
+    let durations: Vec<String> =
+        durations.iter().filter_map(|(name, ms)| Some(format!("{name} {} ms", (*ms)?))).collect();
+    if !durations.is_empty() {
+        row("times", durations.join(", "));
+    }
+    for header in &call.headers_sent {
+        row("sent", format!("{}: {}", show(&header.name), show(&header.value)));
+    }
+    for header in &call.headers_received {
+        row("received", format!("{}: {} ({})", show(&header.name), show(&header.value), show(&header.within)));
+    }
+    if let Some(reason) = call.outcome.as_ref().and_then(|outcome| outcome.reason_header.as_deref()) {
+        row("reason", show(reason));
+    }
+    if let Some(media) = &call.media {
+        let codec = media.codec.as_deref().map(show).unwrap_or_else(|| "no codec".to_owned());
+        let (sent, received) = (media.sent.packets, media.received.packets);
+        row("media", format!("{codec}, {sent} packets sent, {received} received: {}", media.verdict));
+    }
+    row("call-id", show(&call.call_id));
+    row("record", show(&call.id));
+    out
+}
+
+/// A file of every message, redacted, as `--trace` writes it.
+#[derive(Debug)]
+pub struct Trace {
+    file: BufWriter<File>,
+    epoch: Epoch,
+}
+
+impl Trace {
+    /// Makes the file, for its owner alone, or empties it.
+    ///
+    /// # Errors
+    /// When the system does not let us.
+    pub fn create(path: &Path, epoch: Epoch) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        Ok(Self { file: BufWriter::new(options.open(path)?), epoch })
+    }
+
+    /// Writes a message down: a line about it, then its octets.
+    ///
+    /// # Errors
+    /// When the disk is full or gone.
+    pub fn message(&mut self, message: &Observed) -> io::Result<()> {
+        let (verb, by) = if message.sent { ("sent", "to") } else { ("received", "from") };
+        let again = if message.again { " again" } else { "" };
+        writeln!(
+            self.file,
+            "--- {} {verb}{again} {by} {}/{} at {}, {} octets",
+            timestamp(self.epoch.unix_ms(message.at)),
+            message.peer,
+            message.transport,
+            message.local,
+            message.redacted.len()
+        )?;
+        self.file.write_all(&message.redacted)?;
+        self.file.write_all(b"\n")?;
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{HeaderJson, OutcomeJson};
+    use crate::time::{Duration, Instant};
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    struct Sink(Sender<Vec<u8>>);
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.send(bytes.to_vec()).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn printer(format: OutputFormat, verbose: u8) -> (Printer, Receiver<Vec<u8>>, Receiver<Vec<u8>>) {
+        let ((out, printed), (err, told)) = (channel(), channel());
+        (Printer::to(Box::new(Sink(out)), Box::new(Sink(err)), format, false, verbose), printed, told)
+    }
+
+    fn all(received: &Receiver<Vec<u8>>) -> String {
+        String::from_utf8(received.try_iter().flatten().collect()).unwrap()
+    }
+
+    fn observed(sent: bool, again: bool) -> Observed {
+        Observed {
+            call: None,
+            at: Instant::from_origin(Duration::from_millis(5)),
+            sent,
+            again,
+            transport: crate::agent::Transport::Udp,
+            local: "127.0.0.1:40001".parse().unwrap(),
+            peer: "127.0.0.1:5060".parse().unwrap(),
+            redacted: b"SIP/2.0 200 \x1b]0;evil\x07OK\r\nTo: <sip:a@b>\r\n\r\n".to_vec().into(),
+        }
+    }
+
+    #[test]
+    fn messages_are_shown_as_curl_shows_them_and_cannot_steer_the_terminal() {
+        let (mut printer, _printed, told) = printer(OutputFormat::Text, 1);
+        printer.message(&observed(false, false));
+        printer.message(&observed(false, true));
+        printer.decided("challenged by \x1b[31mrealm");
+        assert_eq!(
+            all(&told),
+            "* 127.0.0.1:40001 < 127.0.0.1:5060 udp\n< SIP/2.0 200 \\u{1b}]0;evil\\u{7}OK\n< To: <sip:a@b>\n<\n<\n\
+             * challenged by \\u{1b}[31mrealm\n"
+        );
+    }
+
+    #[test]
+    fn retransmissions_are_for_those_who_watch_closely() {
+        let (mut printer, _printed, told) = printer(OutputFormat::Text, 2);
+        printer.message(&observed(true, true));
+        assert_eq!(all(&told), "* again > SIP/2.0 200 \\u{1b}]0;evil\\u{7}OK\n");
+    }
+
+    #[test]
+    fn a_reader_that_left_is_no_error() {
+        let (mut printer, printed, told) = printer(OutputFormat::Json, 0);
+        drop(printed);
+        printer.json(&json!({}));
+        printer.call(&CallJson::default());
+        assert_eq!(all(&told), "");
+    }
+
+    #[test]
+    fn json_is_one_document_and_jsonl_one_line() {
+        let (mut whole, printed, _told) = printer(OutputFormat::Json, 0);
+        whole.call(&CallJson::default());
+        whole.line("text");
+        assert!(all(&printed).starts_with("{\n  \"schema\""));
+        let (mut lines, printed, _told) = printer(OutputFormat::Jsonl, 0);
+        lines.event(&Event::Unregistered { account: crate::table::Key::new(0, 0) }, 1_795_428_000_000);
+        lines.call(&CallJson::default());
+        let text = all(&printed);
+        let event: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        assert_eq!(event["event"], "unregistered");
+        assert_eq!(event["at"], "2026-11-23T10:00:00.000Z");
+        assert_eq!(text.lines().count(), 2);
+    }
+
+    #[test]
+    fn a_summary_tells_the_outcome_first_and_escapes_the_peer() {
+        let call = CallJson {
+            outcome: Some(OutcomeJson {
+                kind: "rejected".into(),
+                status: Some(486),
+                reason: Some("Busy\x1b[0m Here".into()),
+                ..OutcomeJson::default()
+            }),
+            headers_sent: vec![HeaderJson { name: "X-PH-Test".into(), value: "Sample".into() }],
+            pdd_ms: Some(12),
+            ..CallJson::default()
+        };
+        let text = summary(&call);
+        assert!(text.starts_with("rejected: 486 Busy\\u{1b}[0m Here\n"), "{text}");
+        assert!(text.contains("  times     pdd 12 ms\n") && text.contains("  sent      X-PH-Test: Sample\n"), "{text}");
+    }
+
+    #[test]
+    fn a_trace_holds_the_octets() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("trace.txt");
+        let mut trace = Trace::create(&path, Epoch::from_unix_ms(1_795_428_000_000)).unwrap();
+        trace.message(&observed(true, false)).unwrap();
+        let text = std::fs::read(&path).unwrap();
+        let head =
+            b"--- 2026-11-23T10:00:00.005Z sent to 127.0.0.1:5060/udp at 127.0.0.1:40001, 44 octets\nSIP/2.0 200";
+        assert!(text.starts_with(head), "{}", visible(&text));
+    }
+}
