@@ -4,10 +4,15 @@
 
 pub mod agent;
 pub mod call;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod id;
 pub mod limits;
 pub mod outbox;
 pub mod plivo;
+#[cfg(feature = "store")]
+pub mod record;
+pub mod report;
 pub mod seed;
 pub mod table;
 pub mod time;

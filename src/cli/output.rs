@@ -392,7 +392,7 @@ mod tests {
         trace.message(&observed(true, false)).unwrap();
         let text = std::fs::read(&path).unwrap();
         let head =
-            b"--- 2026-11-23T10:00:00.005Z sent to 127.0.0.1:5060/udp at 127.0.0.1:40001, 44 octets\nSIP/2.0 200";
+            b"--- 2026-11-23T10:00:00.005Z sent to 127.0.0.1:5060/udp at 127.0.0.1:40001, 42 octets\nSIP/2.0 200";
         assert!(text.starts_with(head), "{}", visible(&text));
     }
 }

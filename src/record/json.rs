@@ -310,7 +310,7 @@ fn outcome(record: &CallRecord) -> OutcomeJson {
     };
     OutcomeJson {
         kind: outcome.kind().to_owned(),
-        status: outcome.status().map(|status| status.code()),
+        status: outcome.status().map(crate::wire::Status::code),
         reason: record.reason.clone().or(cause),
         ended_by: outcome.ended_by().map(|side| side.as_str().to_owned()),
         reason_header: record.reason_header.clone(),

@@ -2,6 +2,8 @@
 //! them, with their messages, in a SQLite file.
 
 mod json;
+#[cfg(feature = "net")]
+mod ledger;
 mod messages;
 mod query;
 mod schema;

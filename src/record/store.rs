@@ -221,9 +221,9 @@ impl Store {
     ///
     /// # Errors
     /// `EndedAlready`, and as [`admit`](Self::admit).
-    pub fn ended(&mut self, record: &CallRecord, told: &Told) -> Result<(), StoreError> {
+    pub fn ended(&mut self, record: &CallRecord) -> Result<(), StoreError> {
         let id = record.intent.id;
-        let json = CallJson::ended(record, told);
+        let json = CallJson::ended(record, &Told::default());
         let messages = self.messages.remove(&id);
         let run = self.run.as_ref().map_or("", |(run, _)| run);
         let written = commit(&mut self.db, |step| {
@@ -258,6 +258,27 @@ impl Store {
             Ok(false) => Err(StoreError::EndedAlready(id)),
             Err(error) => Err(StoreError::of(&self.path, error)),
         }
+    }
+
+    /// Adds to a call what others told of it; what is none stays as it is. A call that is not there is none of ours.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit).
+    pub fn told(&mut self, call: RecordId, told: &Told) -> Result<(), StoreError> {
+        let text = |value: &Option<serde_json::Value>| value.as_ref().map(ToString::to_string);
+        let uuid = told.plivo.as_ref().and_then(|plivo| plivo.get("call_uuid")?.as_str());
+        self.db
+            .prepare_cached(
+                "UPDATE call SET call_uuid = coalesce(call_uuid, ?4), json = json_set(json,
+                     '$.plivo', json(coalesce(?2, json -> '$.plivo')),
+                     '$.webhooks', json(coalesce(?3, json -> '$.webhooks')))
+                 WHERE id = ?1",
+            )
+            .and_then(|mut update| {
+                update.execute(params![call.to_string(), text(&told.plivo), text(&told.webhooks), uuid])
+            })
+            .map(drop)
+            .map_err(|error| StoreError::of(&self.path, error))
     }
 
     /// Deletes ended calls that were created before that time, at most `at_most` of them, oldest first, and says how

@@ -21,7 +21,7 @@ fn place(store: &mut Store, number: u64, outcome: Option<Outcome>) {
         let mut record = record(intent(number));
         record.outcome = outcome;
         record.headers_received[0].value = format!("5260e820-0000-4000-8000-{number:012}");
-        store.ended(&record, &Told::default()).unwrap();
+        store.ended(&record).unwrap();
     }
 }
 
@@ -62,8 +62,8 @@ fn an_end_is_written_once_with_its_messages() {
     store.admit(&intent(1)).unwrap();
     store.observed(intent(1).id, &observed(3, true, b"INVITE"));
     store.observed(intent(1).id, &observed(4, false, b"SIP/2.0 200 OK"));
-    store.ended(&record(intent(1)), &Told::default()).unwrap();
-    assert!(matches!(store.ended(&record(intent(1)), &Told::default()), Err(StoreError::EndedAlready(_))));
+    store.ended(&record(intent(1))).unwrap();
+    assert!(matches!(store.ended(&record(intent(1))), Err(StoreError::EndedAlready(_))));
     let row = store.find("last").unwrap();
     assert_eq!(row.call, CallJson::ended(&record(intent(1)), &Told::default()));
     let messages = store.messages(row.number).unwrap();
@@ -75,10 +75,24 @@ fn an_end_is_written_once_with_its_messages() {
 }
 
 #[test]
+fn what_others_tell_of_a_call_is_added_to_it() {
+    let (_kept, path) = directory();
+    let mut store = open(&path);
+    let told = Told { plivo: Some(serde_json::json!({ "by": "sandbox" })), webhooks: None };
+    store.ended(&record(intent(1))).unwrap();
+    store.told(intent(1).id, &told).unwrap();
+    assert_eq!(store.find("last").unwrap().call, CallJson::ended(&record(intent(1)), &told));
+    let webhooks = Told { webhooks: Some(serde_json::json!([{ "event": "Hangup" }])), ..Told::default() };
+    store.told(intent(1).id, &webhooks).unwrap();
+    let both = Told { webhooks: webhooks.webhooks, ..told };
+    assert_eq!(store.find("last").unwrap().call, CallJson::ended(&record(intent(1)), &both));
+}
+
+#[test]
 fn a_call_that_was_never_admitted_is_added_at_its_end() {
     let (_kept, path) = directory();
     let mut store = open(&path);
-    store.ended(&record(intent(1)), &Told::default()).unwrap();
+    store.ended(&record(intent(1))).unwrap();
     assert_eq!(kinds(&store), vec![Some("answered".to_owned())]);
 }
 
@@ -89,7 +103,7 @@ fn of_a_long_call_sixty_four_messages_are_kept() {
     for at in 0..200 {
         store.observed(intent(1).id, &observed(at, true, b"OPTIONS"));
     }
-    store.ended(&record(intent(1)), &Told::default()).unwrap();
+    store.ended(&record(intent(1))).unwrap();
     assert_eq!(store.messages(1).unwrap().len(), 64);
 }
 
@@ -129,7 +143,7 @@ fn calls_of_a_process_that_lives_stay_open() {
     place(&mut first, 1, None);
     let second = open(&path);
     assert_eq!(kinds(&second), vec![None]);
-    first.ended(&record(intent(1)), &Told::default()).unwrap();
+    first.ended(&record(intent(1))).unwrap();
     assert_eq!(kinds(&second), vec![Some("answered".to_owned())]);
 }
 

@@ -35,9 +35,9 @@ pub struct Step<'a> {
 /// The ladder of these messages, in lines of at most `columns` characters (but not less than 35).
 ///
 /// ```text
-///          127.0.0.1:40001                     127.0.0.1:5060/udp
-///     0 ms |-- INVITE sip:echo@127.0.0.1 · 1 · SDP ------------>|
-///     2 ms |<------------------------- 100 Trying · 1 INVITE ---|
+///           127.0.0.1:40001                  127.0.0.1:5060/udp
+///      0 ms |-- INVITE sip:echo@127.0.0.1 · 1 · SDP -------->|
+///      2 ms |<---------------------- 100 Trying · 1 INVITE --|
 /// ```
 #[must_use]
 pub fn ladder(steps: &[Step<'_>], columns: usize) -> String {

@@ -21,7 +21,7 @@ impl Write for Sink {
     }
 }
 
-fn said(command: CallsCommand, format: OutputFormat, store: &Path) -> Result<String, CallsError> {
+fn said(command: &CallsCommand, format: OutputFormat, store: &Path) -> Result<String, CallsError> {
     let config = Config::load(&Sources {
         flags: vec![("store", store.display().to_string())],
         variable: &|_| None,
@@ -31,7 +31,7 @@ fn said(command: CallsCommand, format: OutputFormat, store: &Path) -> Result<Str
     })?;
     let (out, printed) = channel();
     let mut printer = Printer::to(Box::new(Sink(out)), Box::new(std::io::sink()), format, false, 0);
-    run(&command, &config, 80, &mut printer)?;
+    run(command, &config, 80, &mut printer)?;
     drop(printer);
     Ok(String::from_utf8(printed.iter().flatten().collect()).unwrap())
 }
@@ -72,9 +72,9 @@ fn intent() -> Intent {
 fn where_there_is_no_store_there_are_no_calls_and_none_is_made() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("calls.db");
-    assert_eq!(said(list_all(), OutputFormat::Text, &path).unwrap(), "");
-    assert_eq!(said(list_all(), OutputFormat::Json, &path).unwrap(), "[]\n");
-    assert_eq!(said(show("last", false), OutputFormat::Text, &path).unwrap_err().exit(), Exit::Usage);
+    assert_eq!(said(&list_all(), OutputFormat::Text, &path).unwrap(), "");
+    assert_eq!(said(&list_all(), OutputFormat::Json, &path).unwrap(), "[]\n");
+    assert_eq!(said(&show("last", false), OutputFormat::Text, &path).unwrap_err().exit(), Exit::Usage);
     assert!(!path.exists());
 }
 
@@ -84,12 +84,12 @@ fn calls_are_listed_with_the_number_that_show_takes() {
     let path = directory.path().join("calls.db");
     let mut store = Store::open(&path, Durability::None).unwrap();
     store.admit(&intent()).unwrap();
-    let text = said(list_all(), OutputFormat::Text, &path).unwrap();
+    let text = said(&list_all(), OutputFormat::Text, &path).unwrap();
     assert!(text.starts_with("    1  2026-11-23 ") && text.contains("under way"), "{text}");
     assert!(text.ends_with("sip:bob\\u{1b}@example.com\n"), "{text}");
-    let json = said(show("1", false), OutputFormat::Json, &path).unwrap();
+    let json = said(&show("1", false), OutputFormat::Json, &path).unwrap();
     assert_eq!(serde_json::from_str::<CallJson>(&json).unwrap(), CallJson::open(&intent()));
-    assert!(said(show("1", true), OutputFormat::Text, &path).unwrap().contains("no messages"));
+    assert!(said(&show("1", true), OutputFormat::Text, &path).unwrap().contains("no messages"));
 }
 
 #[test]

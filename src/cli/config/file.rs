@@ -168,7 +168,7 @@ fn line(text: &str, offset: usize) -> usize {
 
 fn syntax(error: &toml::de::Error) -> String {
     let message = error.message();
-    if message.contains("duplicate key") || message.contains("account") {
+    if message.contains("duplicate key") || message.contains("cannot extend value of type string") {
         format!("{message} (an account is a table, as in [account.work]; the one to use is named by default_account)")
     } else {
         message.to_owned()

@@ -1,0 +1,20 @@
+//! The store as the book that the driver keeps.
+
+use super::store::Store;
+use crate::agent::Observed;
+use crate::call::{CallRecord, Intent, RecordId};
+use crate::transport::Ledger;
+
+impl Ledger for Store {
+    fn admit(&mut self, intents: &[Intent]) -> Result<(), String> {
+        self.admit_all(intents).map_err(|error| error.to_string())
+    }
+
+    fn observed(&mut self, message: &Observed, record: RecordId) {
+        Self::observed(self, record, message);
+    }
+
+    fn ended(&mut self, record: &CallRecord) -> Result<(), String> {
+        Self::ended(self, record).map_err(|error| error.to_string())
+    }
+}
