@@ -12,7 +12,7 @@ fn an_invite_is_repeated_at_doubling_intervals_and_times_out() {
     assert_eq!(bench.run_to(31_999), [500, 1_500, 3_500, 7_500, 15_500, 31_500]);
     assert_eq!(bench.table.get(id).unwrap().retransmissions(), 6);
     assert_eq!(bench.told(), []);
-    assert_eq!(bench.run_to(32_000), []);
+    assert!(bench.run_to(32_000).is_empty());
     assert_eq!(bench.told(), [(id, Notice::Timeout), (id, Notice::Ended)]);
     assert!(bench.table.is_empty());
 }
@@ -24,7 +24,7 @@ fn over_a_reliable_transport_nothing_is_repeated() {
         let mut bench = Bench::new(true);
         let id = bench.start(&ours(method));
         assert_eq!(bench.sent().len(), 1);
-        assert_eq!(bench.run_to(32_000), []);
+        assert!(bench.run_to(32_000).is_empty());
         assert_eq!(bench.told(), [(id, Notice::Timeout), (id, Notice::Ended)]);
     }
 }
@@ -37,7 +37,7 @@ fn a_provisional_stops_the_repetition_and_the_timeout_of_an_invite() {
     bench.sent();
     assert_eq!(bench.run_to(1_600), [500, 1_500]);
     assert_eq!(bench.response(&answer(100, "INVITE", "x")), Some(id));
-    assert_eq!(bench.run_to(600_000), []);
+    assert!(bench.run_to(600_000).is_empty());
     assert_eq!(bench.response(&answer(180, "INVITE", "x")), Some(id));
     assert!(bench.table.get(id).unwrap().is_open());
     assert_eq!(bench.told(), []);
@@ -69,9 +69,9 @@ fn a_failure_is_acknowledged_each_time_and_told_once() {
     let entry = bench.table.get(id).unwrap();
     assert_eq!((entry.retransmissions(), entry.duplicates()), (4, 4));
     assert!(entry.request().is_none(), "only the ACK is kept");
-    assert_eq!(bench.run_to(31_999), []);
+    assert!(bench.run_to(31_999).is_empty());
     assert_eq!(bench.told(), []);
-    assert_eq!(bench.run_to(32_000), []);
+    assert!(bench.run_to(32_000).is_empty());
     assert_eq!(bench.told(), [(id, Notice::Ended)]);
 }
 
@@ -99,7 +99,7 @@ fn every_2xx_within_64_t1_goes_to_the_user_and_none_is_acknowledged_here() {
         bench.sent();
         assert_eq!(bench.response(&answer(200, "INVITE", "one")), Some(id));
         assert_eq!(bench.response(&answer(200, "INVITE", "one")), Some(id));
-        assert_eq!(bench.run_to(31_999), []);
+        assert!(bench.run_to(31_999).is_empty());
         assert_eq!(bench.response(&answer(200, "INVITE", "two")), Some(id));
         assert_eq!(bench.response(&answer(486, "INVITE", "three")), None);
         assert!(bench.sent().is_empty());
@@ -137,7 +137,7 @@ fn a_repeated_final_response_is_absorbed_for_t4() {
     bench.sent();
     assert_eq!(bench.response(&answer(200, "OPTIONS", "t")), Some(id));
     assert_eq!(bench.response(&answer(200, "OPTIONS", "t")), None);
-    assert_eq!(bench.run_to(4_999), []);
+    assert!(bench.run_to(4_999).is_empty());
     assert_eq!(bench.table.get(id).unwrap().duplicates(), 1);
     bench.run_to(5_000);
     assert_eq!(bench.told(), [(id, Notice::Ended)]);

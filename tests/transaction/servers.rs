@@ -43,7 +43,7 @@ fn a_repeated_invite_gets_the_last_provisional_again() {
     bench.respond(id, 180, "ringing");
     bench.respond(id, 183, "progress");
     assert_eq!(bench.sent(), ["ringing", "progress"]);
-    assert_eq!(bench.run_to(600_000), [], "no 100 after the user's own, no timeout");
+    assert!(bench.run_to(600_000).is_empty(), "no 100 after the user's own, no timeout");
     assert_eq!(bench.request(&theirs("INVITE", VIA)), Incoming::Absorbed);
     assert_eq!(bench.sent(), ["progress"]);
     let entry = bench.table.get(id).unwrap();
@@ -67,7 +67,7 @@ fn a_refusal_is_repeated_until_64_t1() {
     let id = bench.new_request(&theirs("INVITE", VIA));
     bench.respond(id, 486, "busy");
     assert_eq!(bench.sent(), ["busy"]);
-    assert_eq!(bench.run_to(31_999), []);
+    assert!(bench.run_to(31_999).is_empty());
     assert_eq!(bench.table.len(), 1);
     bench.run_to(32_000);
     assert_eq!(bench.told(), [(id, Notice::Timeout), (id, Notice::Ended)]);
@@ -84,7 +84,7 @@ fn an_ack_ends_the_repetition_and_is_absorbed_for_t4() {
     assert_eq!(bench.request(&theirs("ACK", VIA)), Incoming::Absorbed);
     assert_eq!(bench.request(&theirs("ACK", VIA)), Incoming::Absorbed);
     assert_eq!(bench.request(&theirs("INVITE", VIA)), Incoming::Absorbed);
-    assert_eq!(bench.run_to(4_999), []);
+    assert!(bench.run_to(4_999).is_empty());
     assert_eq!(bench.table.len(), 1);
     bench.run_to(5_000);
     assert_eq!(bench.told(), [(id, Notice::Ended)]);
@@ -106,7 +106,7 @@ fn after_a_2xx_invites_are_absorbed_and_acks_go_to_the_user() {
         bench.respond(id, 200, "ok");
         assert_eq!(bench.sent(), ["ok"]);
         assert_eq!(bench.request(&theirs("INVITE", VIA)), Incoming::Absorbed);
-        assert_eq!(bench.run_to(20_000), []);
+        assert!(bench.run_to(20_000).is_empty());
         assert!(bench.outbox.is_empty());
         bench.respond(id, 200, "ok");
         assert_eq!(bench.sent(), ["ok"]);
@@ -151,7 +151,7 @@ fn a_repeated_request_gets_the_same_final_response() {
     bench.respond(id, 200, "ok");
     bench.respond(id, 500, "another");
     assert_eq!(bench.sent(), ["ok"]);
-    assert_eq!(bench.run_to(10_000), []);
+    assert!(bench.run_to(10_000).is_empty());
     assert_eq!(bench.request(&theirs("OPTIONS", VIA)), Incoming::Absorbed);
     assert_eq!(bench.sent(), ["ok"]);
     bench.run_to(31_999);
