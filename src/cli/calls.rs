@@ -119,8 +119,8 @@ fn drawn(messages: &[StoredMessage], columns: usize) -> String {
                 again: message.again,
                 left_out,
                 transport: &message.transport,
-                local: &message.local,
-                peer: &message.peer,
+                local: message.local.as_str().into(),
+                peer: message.peer.as_str().into(),
                 bytes: &message.bytes,
             }
         })

@@ -1,7 +1,9 @@
 //! The messages of a call as a ladder for a terminal: time goes down, each peer has a rail, each message an arrow.
 
 use super::text::{clipped, visible};
-use crate::time::Duration;
+use crate::agent::Observed;
+use crate::time::{Duration, Instant};
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Columns that the time takes.
@@ -12,7 +14,7 @@ const RAILS: usize = 4;
 const GAP: usize = 24;
 
 /// One message of a ladder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step<'a> {
     /// Since the first message.
     pub at: Duration,
@@ -25,11 +27,28 @@ pub struct Step<'a> {
     /// `udp`, `tcp`.
     pub transport: &'a str,
     /// Our address.
-    pub local: &'a str,
+    pub local: Cow<'a, str>,
     /// The peer's.
-    pub peer: &'a str,
+    pub peer: Cow<'a, str>,
     /// The message, redacted.
     pub bytes: &'a [u8],
+}
+
+impl<'a> Step<'a> {
+    /// A message as it was observed, in a ladder whose first message was at `first`.
+    #[must_use]
+    pub fn of(message: &'a Observed, first: Instant) -> Self {
+        Self {
+            at: message.at.since(first),
+            sent: message.sent,
+            again: message.again,
+            left_out: 0,
+            transport: message.transport.as_str(),
+            local: message.local.to_string().into(),
+            peer: message.peer.to_string().into(),
+            bytes: &message.redacted,
+        }
+    }
 }
 
 /// The ladder of these messages, in lines of at most `columns` characters (but not less than 35).
@@ -43,20 +62,20 @@ pub struct Step<'a> {
 pub fn ladder(steps: &[Step<'_>], columns: usize) -> String {
     let mut peers: Vec<(&str, &str)> = Vec::new();
     for step in steps {
-        if !peers.contains(&(step.peer, step.transport)) {
-            peers.push((step.peer, step.transport));
+        if !peers.contains(&(&*step.peer, step.transport)) {
+            peers.push((&step.peer, step.transport));
         }
     }
     let width = columns.saturating_sub(TIME + 2);
     let rails = peers.len().min(RAILS).min(width / GAP).max(1);
     let gap = (width / rails).max(GAP);
     let mut out = String::new();
-    heading(&mut out, steps.first().map_or("", |step| step.local), &peers, rails, gap);
+    heading(&mut out, steps.first().map_or("", |step| &step.local), &peers, rails, gap);
     for step in steps {
         if step.left_out > 0 {
             let _ = writeln!(out, "{:TIME$} ({} messages left out)", "", step.left_out);
         }
-        let peer = peers.iter().position(|peer| *peer == (step.peer, step.transport)).unwrap_or(0);
+        let peer = peers.iter().position(|peer| *peer == (&*step.peer, step.transport)).unwrap_or(0);
         rung(&mut out, step, peer.min(rails - 1), rails, gap);
     }
     out
@@ -135,8 +154,8 @@ mod tests {
             again: false,
             left_out: 0,
             transport: "udp",
-            local: "127.0.0.1:40001",
-            peer: "127.0.0.1:5060",
+            local: "127.0.0.1:40001".into(),
+            peer: "127.0.0.1:5060".into(),
             bytes,
         }
     }
@@ -163,9 +182,24 @@ mod tests {
     }
 
     #[test]
+    fn an_observed_message_is_a_step() {
+        let message = Observed {
+            call: None,
+            at: Instant::ZERO + Duration::from_millis(502),
+            sent: true,
+            again: false,
+            transport: crate::agent::Transport::Udp,
+            local: "127.0.0.1:40001".parse().unwrap(),
+            peer: "127.0.0.1:5060".parse().unwrap(),
+            redacted: INVITE.into(),
+        };
+        assert_eq!(Step::of(&message, Instant::ZERO + Duration::from_millis(2)), step(500, true, INVITE));
+    }
+
+    #[test]
     fn a_second_peer_has_its_own_rail() {
         let mut steps = call();
-        steps[5].peer = "192.0.2.7:5060";
+        steps[5].peer = "192.0.2.7:5060".into();
         assert_eq!(ladder(&steps[..6], 100), include_str!("ladder_two.golden.txt"));
     }
 
@@ -174,7 +208,7 @@ mod tests {
         let peers: Vec<String> = (1..9).map(|host| format!("192.0.2.{host}:5060")).collect();
         let mut steps = call();
         for (step, peer) in steps.iter_mut().zip(&peers) {
-            step.peer = peer;
+            step.peer = peer.into();
         }
         for columns in [35, 50, 51, 64, 80, 81, 100, 132, 200] {
             for line in ladder(&steps, columns).lines() {

@@ -2,8 +2,10 @@
 
 use super::keys::ACCOUNT;
 use super::{Config, ConfigError};
+use crate::agent::{Account, Profile, Transport};
+use crate::call::digest::{Login, Secret};
 use crate::time::Duration;
-use crate::wire::Uri;
+use crate::wire::{Uri, UriBuf};
 
 /// An account as it is configured; what is none is left to the profile or to the peer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +36,41 @@ pub struct AccountSettings {
     pub expires: Option<Duration>,
     /// Header fields of every INVITE, as the user wrote them.
     pub headers: Vec<(String, String)>,
+}
+
+impl AccountSettings {
+    /// The account as the agent takes it. Headers are those of [`headers`](Self::headers) after the provider's rules.
+    ///
+    /// # Errors
+    /// `Value` for a registrar or proxy that is no SIP URI.
+    pub fn to_account(
+        &self,
+        secret: Option<Secret>,
+        profile: Profile,
+        headers: Vec<(String, String)>,
+    ) -> Result<Account, ConfigError> {
+        let name = self.name.as_deref().unwrap_or(&self.uri);
+        let uri = |key: &str, text: &str| {
+            UriBuf::parse(text).map_err(|error| ConfigError::Value {
+                place: format!("account {name}"),
+                key: key.to_owned(),
+                problem: format!("{error}; write a URI as sip:HOST"),
+            })
+        };
+        let of = |key: &str, text: &Option<String>| text.as_deref().map(|text| uri(key, text)).transpose();
+        let username = self.auth_user.as_ref().unwrap_or(&self.user);
+        Ok(Account {
+            display_name: self.display_name.clone(),
+            registrar: of("registrar", &self.registrar)?,
+            proxy: of("proxy", &self.proxy)?,
+            login: secret.map(|secret| Login { username: username.clone(), secret, realm: None }),
+            transport: self.transport.as_deref().and_then(Transport::of),
+            expires: self.expires,
+            headers,
+            profile,
+            ..Account::new(name, uri("uri", &self.uri)?)
+        })
+    }
 }
 
 impl Config {

@@ -255,3 +255,16 @@ fn what_an_account_says_yields_to_flags_and_not_to_files() {
     let flagged = account(Files::new().file("user.toml", &text).flag("transport", "udp").flag("expires", "60"));
     assert_eq!((flagged.transport.as_deref(), flagged.expires), (Some("udp"), Some(Duration::from_secs(60))));
 }
+
+#[test]
+fn an_account_is_what_the_agent_takes() {
+    let text = format!("{WORK}auth_user = \"z\"\nproxy = \"sip:127.0.0.1:5060;lr\"\ntransport = \"tcp\"");
+    let settings = Files::new().file("user.toml", &text).load().unwrap().account().unwrap().unwrap();
+    let account = settings.to_account(secret("x"), crate::agent::Profile::NONE, Vec::new()).unwrap();
+    assert_eq!((account.name.as_str(), account.aor.as_str()), ("work", "sip:zumba@phone.plivo.com"));
+    assert_eq!(account.login.map(|login| login.username).as_deref(), Some("z"));
+    assert_eq!(account.transport, Some(crate::agent::Transport::Tcp));
+    let broken = AccountSettings { proxy: Some("nonsense".to_owned()), ..settings };
+    let told = broken.to_account(None, crate::agent::Profile::NONE, Vec::new()).unwrap_err().to_string();
+    assert!(told.starts_with("account work: proxy: "), "{told}");
+}
