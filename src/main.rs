@@ -1,1 +1,7 @@
-fn main() {}
+//! The `sipcall` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sipcall::cli::run().into()
+}

@@ -38,7 +38,9 @@ impl Target {
             Scheme::Sip => {}
             Scheme::Sips => return unsendable("sips needs TLS, which this version does not speak"),
             _ => {
-                return unsendable("only a sip URI says where to send to; call a tel URI through --proxy or an account");
+                return unsendable(
+                    "only a sip URI says where to send to; call a tel URI through --proxy or an account",
+                );
             }
         }
         let transport = match uri.transport() {

@@ -76,6 +76,21 @@ impl Printer {
         self.data(&format!("{}\n", text.unwrap_or_default()));
     }
 
+    /// A step of what the command does, for people.
+    pub fn step(&mut self, word: &str, text: &str) {
+        if self.format == OutputFormat::Text {
+            self.line(format!("{word:<11}{}", visible(text.as_bytes())).trim_end());
+        }
+    }
+
+    /// A ladder: with the result as text, beside it otherwise.
+    pub fn ladder(&mut self, ladder: &str) {
+        match self.format {
+            OutputFormat::Text => self.line(ladder.trim_end()),
+            OutputFormat::Json | OutputFormat::Jsonl => self.aside(ladder),
+        }
+    }
+
     /// Something to know that is no result: to stderr, not in quiet.
     pub fn note(&mut self, text: &str) {
         if !self.quiet {

@@ -2,6 +2,7 @@
 //! platform makes to an application, and the HTTP side of the sandbox.
 
 pub mod causes;
+mod profile;
 pub mod rules;
 
 #[cfg(feature = "sandbox")]
@@ -26,3 +27,5 @@ pub mod signature;
 pub mod webhook;
 #[cfg(feature = "sandbox")]
 pub mod xml;
+
+pub use profile::{PLIVO, is_plivo};

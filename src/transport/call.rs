@@ -90,8 +90,18 @@ impl Call {
     /// # Errors
     /// The client was shut down first.
     pub async fn hang_up(&mut self) -> Result<Box<CallRecord>, Closed> {
-        self.send_hang_up();
+        self.end();
         self.ended().await
+    }
+
+    /// Ends it as [`hang_up`](Self::hang_up) does, without waiting.
+    pub fn end(&self) {
+        let id = self.id;
+        self.client.command(move |agent, _, now| {
+            if let Some(call) = agent.call(now, id) {
+                call.hang_up();
+            }
+        });
     }
 
     /// Takes an unanswered call back; a call that is up stays up.
@@ -109,21 +119,12 @@ impl Call {
     pub fn detach(mut self) {
         self.detached = true;
     }
-
-    fn send_hang_up(&self) {
-        let id = self.id;
-        self.client.command(move |agent, _, now| {
-            if let Some(call) = agent.call(now, id) {
-                call.hang_up();
-            }
-        });
-    }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
         if !self.detached && !self.ended.has_come() {
-            self.send_hang_up();
+            self.end();
         }
     }
 }

@@ -1,0 +1,254 @@
+//! `sipcall invite`: one call, from the words of a user to an exit code.
+
+use super::args::InviteArgs;
+use super::config::Config;
+use super::exit::{Circumstances, Exit, of_call};
+use super::expect::param_arrived;
+use super::guest::{Embedded, Guest};
+use super::headers::Headers;
+use super::output::Printer;
+use super::phone::{Identity, NOBODY, Parts, Phone, Unready, held, identity, now_unix_ms, profile, store_path};
+use super::target::target;
+use crate::agent::{CallRequest, Event, Profile, Transport};
+use crate::call::{CallRecord, MediaPrefs, Session};
+use crate::record::{CallJson, Durability, Store, Told};
+use crate::time::Duration;
+use crate::transport::{Call, CallEvent};
+use crate::wire::UriBuf;
+use std::future::pending;
+use tokio::sync::mpsc;
+
+/// Places the call, tells what happens, and how it ended.
+///
+/// # Errors
+/// [`Unready`] for what kept the INVITE from leaving.
+pub async fn run(args: &InviteArgs, config: &Config, printer: &mut Printer) -> Result<Exit, Unready> {
+    let sandbox = sandbox(args, config, printer).await?;
+    let identity = match &sandbox {
+        Some(guest) => Some(guest_identity(guest, config)?),
+        None => identity(config, &args.who)?,
+    };
+    let (request, warnings) = request(args, config, identity.as_ref(), printer)?;
+    for warning in warnings {
+        printer.note(&warning);
+    }
+    let registers = registers(config, identity.as_ref());
+    if registers && identity.is_none() {
+        return Err(Unready::new(Exit::Config, NOBODY));
+    }
+    let mut resolve = args.way.resolve.clone();
+    resolve.extend(sandbox.iter().map(Guest::known));
+    let parts = Parts { identity, resolve, kept: Some(&args.kept), shown: args.shown.clone() };
+    let mut phone = Phone::ready(config, parts, printer).await?;
+    if registers {
+        phone.register(printer).await?;
+    }
+    let (record, signal) = call(args, config, request, &mut phone, printer).await?;
+    if let (true, Some(account)) = (registers, phone.account) {
+        // A binding that stays behind makes the next caller find us busy until it runs out.
+        let client = phone.client.clone();
+        let _ = phone.watching(printer, client.unregister(account)).await;
+    }
+    let told = match &sandbox {
+        Some(guest) => guest.told(&call_uuid(&record)).await.unwrap_or_default(),
+        None => Told::default(),
+    };
+    let unwritten = phone.put_down(printer).await;
+    let unwritten = keep(args, config, &record, &told, sandbox.is_some()).err().or(unwritten);
+    if let Some(why) = &unwritten {
+        printer.error(why);
+    }
+    printer.call(&CallJson::ended(&record, &told));
+    if let Some(guest) = sandbox {
+        guest.leave().await;
+    }
+    Ok(judge(args, config, &record, &told, signal, unwritten.is_some()))
+}
+
+/// The call itself: talks for as long as it should, hangs up on a signal, and leaves at once on a second one.
+async fn call(
+    args: &InviteArgs,
+    config: &Config,
+    mut request: CallRequest,
+    phone: &mut Phone,
+    printer: &mut Printer,
+) -> Result<(Box<CallRecord>, Option<Exit>), Unready> {
+    request.account = phone.account;
+    request.admit = !args.kept.no_store;
+    let talk = config.time("talk").unwrap_or(Duration::from_secs(5));
+    let call = phone.client.invite(request).await;
+    let mut call = call.map_err(|error| Unready::new(Exit::Usage, error))?;
+    let gone = || Unready::new(Exit::Internal, "the driver ended before the call");
+    let mut events = call.events().ok_or_else(gone)?;
+    let mut hang_up_at: Option<tokio::time::Instant> = None;
+    let mut signal = None;
+    loop {
+        match phone.watching(printer, next(&mut events, hang_up_at)).await {
+            Ok(Next::Event(CallEvent::Ended(record))) => return Ok((record, signal)),
+            Ok(Next::Event(event)) => {
+                if matches!(event, CallEvent::Answered(_)) {
+                    hang_up_at = Some(tokio::time::Instant::now() + talk);
+                }
+                show(printer, &call, event);
+            }
+            Ok(Next::HangUp) => {
+                hang_up_at = None;
+                call.end();
+            }
+            Ok(Next::Closed) => return Err(gone()),
+            Err(second) if signal.is_some() => return Err(Unready::new(second, "left at once")),
+            Err(first) => {
+                signal = Some(first);
+                hang_up_at = None;
+                printer.step("ending", "a second Ctrl-C leaves at once");
+                call.end();
+            }
+        }
+    }
+}
+
+/// What happens next to a call.
+enum Next {
+    Event(CallEvent),
+    HangUp,
+    Closed,
+}
+
+async fn next(events: &mut mpsc::Receiver<CallEvent>, hang_up_at: Option<tokio::time::Instant>) -> Next {
+    let talked = async {
+        match hang_up_at {
+            Some(at) => tokio::time::sleep_until(at).await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        event = events.recv() => event.map_or(Next::Closed, Next::Event),
+        () = talked => Next::HangUp,
+    }
+}
+
+fn show(printer: &mut Printer, call: &Call, event: CallEvent) {
+    let call = call.id();
+    printer.event(
+        &match event {
+            CallEvent::Progress { status, response } => Event::Progress { call, status, response },
+            CallEvent::Answered(answered) => Event::Answered { call, response: answered.response, plan: answered.plan },
+            CallEvent::Ended(record) => Event::CallEnded { call, record },
+        },
+        now_unix_ms(),
+    );
+}
+
+/// The request that the words of the user make, and what to warn about.
+fn request(
+    args: &InviteArgs,
+    config: &Config,
+    identity: Option<&Identity>,
+    printer: &mut Printer,
+) -> Result<(CallRequest, Vec<String>), Unready> {
+    let usage = |error: &dyn std::fmt::Display| Unready::new(Exit::Usage, error);
+    let domain = identity.map(|identity| identity.settings.domain.as_str()).or_else(|| config.text("domain"));
+    let target = target(&args.target, domain).map_err(|error| usage(&error))?;
+    if let Some(note) = &target.note {
+        printer.decided(note);
+    }
+    let uri = UriBuf::parse(&target.uri).map_err(|error| usage(&format!("{}: {error}", args.target)))?;
+    let of_target = || {
+        let host = uri.as_uri().host().map(|host| host.to_string()).unwrap_or_default();
+        profile(config.text("profile").unwrap_or("auto"), &host, false)
+    };
+    let profile: Profile = identity.map_or_else(of_target, |identity| identity.profile.clone());
+    let mut headers = Headers::default();
+    for argument in &args.headers {
+        headers.add(argument, held(config, &profile)).map_err(|error| usage(&error))?;
+    }
+    let parsed = |text: &String| UriBuf::parse(text).map_err(|error| usage(&format!("{text}: {error}")));
+    let mut request = CallRequest::new(uri.clone());
+    request.from = args.who.from.as_ref().map(parsed).transpose()?;
+    request.route = args.way.route.iter().map(parsed).collect::<Result<_, _>>()?;
+    if let (None, Some(proxy)) = (identity, config.text("proxy")) {
+        request.route.insert(0, parsed(&proxy.to_owned())?);
+    }
+    request.headers = headers.fields;
+    request.transport = config.text("transport").and_then(Transport::of);
+    request.ring_limit = config.time("ring_timeout");
+    request.total_limit = config.time("max_time");
+    request.session = Session::Managed(MediaPrefs::default());
+    let warn = |(name, rule): &(String, &'static crate::plivo::rules::Rule)| format!("{name}: {}", rule.sentence);
+    Ok((request, headers.warnings.iter().map(warn).collect()))
+}
+
+fn registers(config: &Config, identity: Option<&Identity>) -> bool {
+    let said = identity.and_then(|identity| identity.settings.register).or_else(|| config.flag("register"));
+    said.unwrap_or_else(|| identity.is_some_and(|identity| identity.profile.registers))
+}
+
+/// The sandbox to call through: an embedded one, a running one, or none.
+async fn sandbox(args: &InviteArgs, config: &Config, printer: &mut Printer) -> Result<Option<Guest>, Unready> {
+    let unready = |error: std::io::Error| Unready::new(Exit::Unreached, format!("sandbox: {error}"));
+    match (args.way.sandbox.as_deref(), config.text("sandbox")) {
+        (Some(""), _) => {
+            let rules = config.text("header_rules").and_then(|rules| rules.parse().ok()).unwrap_or_default();
+            let xml = args.answer_xml.as_ref().map(std::fs::read_to_string).transpose();
+            let xml = xml.map_err(|error| Unready::new(Exit::Usage, format!("--answer-xml: {error}")))?;
+            let embedded = Embedded { answer_url: args.answer_url.clone(), answer_xml: xml, rules };
+            let guest = Guest::embedded(embedded).await.map_err(unready)?;
+            printer.step("sandbox", &guest.to_string());
+            Ok(Some(guest))
+        }
+        (_, Some(http)) => Guest::of(http).await.map(Some).map_err(unready),
+        _ => Ok(None),
+    }
+}
+
+/// Who we are in a sandbox.
+fn guest_identity(guest: &Guest, config: &Config) -> Result<Identity, Unready> {
+    let mut settings = super::config::AccountSettings {
+        name: Some("sandbox".to_owned()),
+        uri: format!("sip:{}@{}", guest.user, guest.domain),
+        user: guest.user.clone(),
+        domain: guest.domain.clone(),
+        profile: "plivo".to_owned(),
+        register: config.flag("register"),
+        transport: config.text("transport").map(str::to_owned),
+        ..Default::default()
+    };
+    settings.display_name = config.text("display_name").map(str::to_owned);
+    let profile = profile(config.text("profile").unwrap_or("auto"), &guest.domain, true);
+    Ok(Identity { settings, secret: Some(crate::call::digest::Secret::Password(guest.password.clone())), profile })
+}
+
+/// The X-CallUUID that the call was given.
+fn call_uuid(record: &CallRecord) -> String {
+    let is_uuid = |header: &&crate::call::ReceivedHeader| header.name.eq_ignore_ascii_case("X-CallUUID");
+    record.headers_received.iter().find(is_uuid).map(|header| header.value.clone()).unwrap_or_default()
+}
+
+/// Adds to the record what a sandbox told, and forgets what is older than the configuration keeps.
+fn keep(args: &InviteArgs, config: &Config, record: &CallRecord, told: &Told, sandbox: bool) -> Result<(), String> {
+    if args.kept.no_store || !sandbox {
+        return Ok(());
+    }
+    let path = store_path(config).map_err(|error| error.text)?;
+    let mut store = Store::open(path, Durability::Process).map_err(|error| error.to_string())?;
+    store.told(record.intent.id, told).map_err(|error| error.to_string())
+}
+
+fn judge(
+    args: &InviteArgs,
+    config: &Config,
+    record: &CallRecord,
+    told: &Told,
+    signal: Option<Exit>,
+    unwritten: bool,
+) -> Exit {
+    let demanded = args.expect.is_some() || !args.expect_param.is_empty();
+    let arrived = |(name, value): &(String, String)| param_arrived(told.webhooks.as_ref(), name, value);
+    let held =
+        args.expect.is_none_or(|expected| expected.holds(&record.outcome)) && args.expect_param.iter().all(arrived);
+    let lasted = record.milestones.ended.zip(record.milestones.invited).map(|(ended, invited)| ended - invited);
+    let out_of_time = config.time("max_time").zip(lasted).is_some_and(|(most, lasted)| lasted >= most);
+    let silent = args.require_rtp && record.media.as_ref().is_none_or(|media| media.counted.received_packets == 0);
+    let expected = demanded.then_some(held);
+    of_call(&record.outcome, &Circumstances { signal, unwritten, expected, out_of_time, silent })
+}

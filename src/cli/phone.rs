@@ -1,0 +1,286 @@
+//! What `invite`, `register` and `options` hold in hand: a client, who we are, and what there is to watch.
+
+use super::args::{Kept, Shown, Who};
+use super::config::{AccountSettings, Asked, Config, ConfigError, password};
+use super::exit::Exit;
+use super::headers::{Headers, Held};
+use super::output::{Printer, Trace};
+use crate::agent::{Account, AgentConfig, Event, Known, Observed, Profile};
+use crate::call::digest::Secret;
+use crate::id::AccountId;
+use crate::plivo::rules::RuleSet;
+use crate::plivo::{PLIVO, is_plivo};
+use crate::record::{Durability, Store};
+use crate::report::ladder::{Step, ladder};
+use crate::transport::{Client, ClientConfig, Clock, DriverConfig, Registered, RequestError, Seen};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// Why a command does not get as far as its first message: a sentence, and the code to end with.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Unready {
+    /// What is wrong, and what to do.
+    pub text: String,
+    /// The code.
+    pub exit: Exit,
+}
+
+impl Unready {
+    /// For a reason that says what to do by itself.
+    pub fn new(exit: Exit, text: impl ToString) -> Self {
+        Self { text: text.to_string(), exit }
+    }
+}
+
+impl From<ConfigError> for Unready {
+    fn from(error: ConfigError) -> Self {
+        Self::new(Exit::Config, error)
+    }
+}
+
+/// Who we are, with the secret.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// As configured.
+    pub settings: AccountSettings,
+    /// The password, if there is one.
+    pub secret: Option<Secret>,
+    /// The provider's habits.
+    pub profile: Profile,
+}
+
+/// The identity that flags and configuration name; none when nothing does.
+///
+/// # Errors
+/// [`ConfigError`] as [`Unready`].
+pub fn identity(config: &Config, who: &Who) -> Result<Option<Identity>, Unready> {
+    let Some(settings) = config.account()? else { return Ok(None) };
+    let variable = std::env::var("SIPCALL_PASSWORD").ok().map(Secret::Password);
+    let asked = Asked { file: who.password_file.clone(), stdin: who.password_stdin, variable };
+    let secret = password(config, &settings, &asked)?;
+    let profile = profile(&settings.profile, &settings.domain, false);
+    Ok(Some(Identity { settings, secret, profile }))
+}
+
+/// The habits of `auto`, `plivo` or `none` at that domain.
+#[must_use]
+pub fn profile(name: &str, domain: &str, sandbox: bool) -> Profile {
+    match name {
+        "plivo" => PLIVO,
+        "none" => Profile::NONE,
+        _ if sandbox || is_plivo(domain) => PLIVO,
+        _ => Profile::NONE,
+    }
+}
+
+/// Whose rules custom headers are held to.
+#[must_use]
+pub fn held(config: &Config, profile: &Profile) -> Held {
+    if profile.name != PLIVO.name {
+        return Held::Plain;
+    }
+    Held::Plivo(config.text("header_rules").and_then(|rules| rules.parse().ok()).unwrap_or(RuleSet::Guide))
+}
+
+/// A client ready to speak.
+#[derive(Debug)]
+pub struct Phone {
+    /// The client.
+    pub client: Client,
+    /// Our account at it.
+    pub account: Option<AccountId>,
+    /// What can be watched.
+    seen: mpsc::Receiver<Seen>,
+    /// Every message, when a ladder is wanted.
+    messages: Option<Vec<Observed>>,
+    trace: Option<Trace>,
+    /// What could not be written, if anything.
+    pub unwritten: Option<String>,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+/// What to make a phone of.
+#[derive(Debug, Default)]
+pub struct Parts<'p> {
+    /// Who we are.
+    pub identity: Option<Identity>,
+    /// Names whose addresses are known.
+    pub resolve: Vec<Known>,
+    /// Where records go; none for a command that keeps none.
+    pub kept: Option<&'p Kept>,
+    /// What is shown besides the result.
+    pub shown: Shown,
+}
+
+impl Phone {
+    /// Binds the client and makes the account known to it. To be called within a runtime.
+    ///
+    /// # Errors
+    /// [`Unready`]: the store, the address or a file is not to be had.
+    pub async fn ready(config: &Config, parts: Parts<'_>, printer: &Printer) -> Result<Self, Unready> {
+        let store = parts.kept.map(|kept| store(config, kept)).transpose()?.flatten();
+        let messages = config.flag("messages") != Some(false) && store.is_some();
+        let observe = messages || printer.is_watching() || parts.shown.ladder || parts.shown.trace.is_some();
+        let clock = Clock::start();
+        let trace = parts.shown.trace.as_deref().map(|path| {
+            Trace::create(path, clock.epoch())
+                .map_err(|error| Unready::new(Exit::Unwritten, format!("{}: {error}", path.display())))
+        });
+        let driver = DriverConfig { source: source(config)?, ..DriverConfig::default() };
+        let agent = AgentConfig { observe, resolve: parts.resolve, ..AgentConfig::default() };
+        let ledger = store.map(|store| Box::new(store) as Box<dyn crate::transport::Ledger>);
+        let client = Client::bind(ClientConfig { agent, driver, ledger, seed: None })
+            .map_err(|error| Unready::new(Exit::Unreached, error))?;
+        let seen = client.observed();
+        let on = |kind| signal(kind).map_err(|error| Unready::new(Exit::Internal, error));
+        let mut phone = Self {
+            account: None,
+            seen,
+            messages: parts.shown.ladder.then(Vec::new),
+            trace: trace.transpose()?,
+            unwritten: None,
+            interrupt: on(SignalKind::interrupt())?,
+            terminate: on(SignalKind::terminate())?,
+            client,
+        };
+        if let Some(identity) = parts.identity {
+            let account = account(config, &identity)?;
+            let id = phone.client.add_account(account).await;
+            phone.account = Some(id.map_err(|error| Unready::new(Exit::Internal, error))?);
+        }
+        Ok(phone)
+    }
+
+    /// Waits for something, showing what there is to watch meanwhile. A signal ends the waiting.
+    ///
+    /// # Errors
+    /// The code of the signal that came first.
+    pub async fn watching<T>(&mut self, printer: &mut Printer, what: impl Future<Output = T>) -> Result<T, Exit> {
+        tokio::pin!(what);
+        loop {
+            tokio::select! {
+                biased;
+                Some(seen) = self.seen.recv() => self.show(printer, seen),
+                _ = self.interrupt.recv() => return Err(Exit::Interrupted),
+                _ = self.terminate.recv() => return Err(Exit::Terminated),
+                done = &mut what => {
+                    // What led to it was told before it: it is shown before it too.
+                    while let Ok(seen) = self.seen.try_recv() {
+                        self.show(printer, seen);
+                    }
+                    return Ok(done);
+                }
+            }
+        }
+    }
+
+    fn show(&mut self, printer: &mut Printer, seen: Seen) {
+        match seen {
+            Seen::Decided { text, .. } => printer.decided(&text),
+            Seen::Message(message) => {
+                printer.message(&message);
+                if let Some(Err(error)) = self.trace.as_mut().map(|trace| trace.message(&message)) {
+                    self.unwritten.get_or_insert_with(|| format!("the trace could not be written: {error}"));
+                }
+                if let Some(messages) = &mut self.messages {
+                    messages.push(message);
+                }
+            }
+        }
+    }
+
+    /// Registers our account and tells it.
+    ///
+    /// # Errors
+    /// Why the registrar did not take us, or the signal that came first.
+    pub async fn register(&mut self, printer: &mut Printer) -> Result<Registered, Unready> {
+        let account = self.account.ok_or_else(|| Unready::new(Exit::Config, NOBODY))?;
+        let client = self.client.clone();
+        let registered = self.watching(printer, client.register(account)).await;
+        let registered = registered.map_err(|signal| Unready::new(signal, "interrupted"))?;
+        let registered = registered.map_err(|error| refused(&error))?;
+        let Registered { bindings, granted, contact } = registered.clone();
+        printer.event(&Event::Registered { account, bindings, granted, contact }, now_unix_ms());
+        Ok(registered)
+    }
+
+    /// Ends the client, shows what was left to show, and draws the ladder.
+    pub async fn put_down(mut self, printer: &mut Printer) -> Option<String> {
+        let client = self.client.clone();
+        let ended = self.watching(printer, client.shutdown()).await;
+        if let Ok(Err(error)) = ended {
+            self.unwritten.get_or_insert(error);
+        }
+        if let Some(messages) = &self.messages {
+            let first = messages.first().map(|message| message.at).unwrap_or_default();
+            let steps: Vec<Step<'_>> = messages.iter().map(|message| Step::of(message, first)).collect();
+            printer.ladder(&ladder(&steps, columns()));
+        }
+        self.unwritten
+    }
+}
+
+/// What to say when a command needs an account and nothing names one.
+pub const NOBODY: &str =
+    "who are you? name an account (--account), a user (--user USER@DOMAIN), or write one with `sipcall config init`";
+
+/// Why a REGISTER or another request came to nothing, and the code of it.
+#[must_use]
+pub fn refused(error: &RequestError) -> Unready {
+    let exit = match error {
+        RequestError::Failed(failure) => super::exit::of_failure(failure, true),
+        RequestError::Refused(_) => Exit::Usage,
+        RequestError::Closed(_) => Exit::Internal,
+    };
+    Unready::new(exit, format!("not registered: {error}"))
+}
+
+/// The account as the agent takes it, its own headers held to the rules.
+fn account(config: &Config, identity: &Identity) -> Result<Account, Unready> {
+    let mut headers = Headers::default();
+    for (name, value) in &identity.settings.headers {
+        headers
+            .add_pair(name, value, held(config, &identity.profile))
+            .map_err(|error| Unready::new(Exit::Config, format!("the account's headers: {error}")))?;
+    }
+    Ok(identity.settings.to_account(identity.secret.clone(), identity.profile.clone(), headers.fields)?)
+}
+
+/// The store, unless none is wanted.
+fn store(config: &Config, kept: &Kept) -> Result<Option<Store>, Unready> {
+    if kept.no_store {
+        return Ok(None);
+    }
+    let durability = config.text("durability").and_then(Durability::of).unwrap_or(Durability::Power);
+    let store = Store::open(store_path(config)?, durability);
+    store.map(Some).map_err(|error| Unready::new(Exit::Unwritten, format!("{error} (--no-store keeps no record)")))
+}
+
+/// Where the store is.
+///
+/// # Errors
+/// The user's directories are unknown.
+pub fn store_path(config: &Config) -> Result<PathBuf, Unready> {
+    Ok(config.store()?)
+}
+
+fn source(config: &Config) -> Result<Option<SocketAddr>, Unready> {
+    let wrong = |_| Unready::new(Exit::Config, "bind: write ADDR:PORT, as in 192.0.2.1:0");
+    config.text("bind").map(|bind| bind.parse().map_err(wrong)).transpose()
+}
+
+/// The wall clock, in milliseconds since 1970-01-01T00:00:00Z.
+#[must_use]
+pub fn now_unix_ms() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
+}
+
+/// The width of the terminal, as far as it is told.
+#[must_use]
+pub fn columns() -> usize {
+    std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(100)
+}

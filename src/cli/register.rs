@@ -1,0 +1,99 @@
+//! `sipcall register`: registers and keeps it alive until Ctrl-C, or once, or only asks.
+
+use super::args::{OutputFormat, RegisterArgs};
+use super::config::Config;
+use super::exit::Exit;
+use super::output::Printer;
+use super::phone::{NOBODY, Parts, Phone, Unready, identity, refused};
+use crate::transport::{Registered, RegistrationState};
+use serde_json::{Value, json};
+
+/// Registers.
+///
+/// # Errors
+/// [`Unready`] for what kept us from being registered.
+pub async fn run(args: &RegisterArgs, config: &Config, printer: &mut Printer) -> Result<Exit, Unready> {
+    let identity = identity(config, &args.who)?.ok_or_else(|| Unready::new(Exit::Config, NOBODY))?;
+    let aor = identity.settings.uri.clone();
+    let parts =
+        Parts { identity: Some(identity), resolve: args.way.resolve.clone(), shown: args.shown.clone(), kept: None };
+    let mut phone = Phone::ready(config, parts, printer).await?;
+    let outcome =
+        if args.query { query(&mut phone, &aor, printer).await } else { live(args, &mut phone, &aor, printer).await };
+    let unwritten = phone.put_down(printer).await;
+    if let Some(why) = &unwritten {
+        printer.error(why);
+    }
+    outcome.map(|exit| if unwritten.is_some() { Exit::Unwritten } else { exit })
+}
+
+/// Registers, waits for the end unless once is enough, and unregisters.
+async fn live(args: &RegisterArgs, phone: &mut Phone, aor: &str, printer: &mut Printer) -> Result<Exit, Unready> {
+    let mut news = phone.client.registrations();
+    let registered = phone.register(printer).await?;
+    tell(printer, aor, &registered);
+    let account = phone.account.ok_or_else(|| Unready::new(Exit::Config, NOBODY))?;
+    let mut exit = Exit::Done;
+    while !args.once {
+        match phone.watching(printer, news.recv()).await {
+            Ok(Some(change)) => match change.state {
+                RegistrationState::Registered(registered) => {
+                    printer.decided(&format!("refreshed for {} s", registered.granted.as_secs()));
+                }
+                RegistrationState::Failed { failure, retry: Some(retry) } => {
+                    printer.note(&format!("not refreshed: {failure}; next try in {} s", retry.as_secs()));
+                }
+                RegistrationState::Failed { failure, retry: None } => {
+                    return Err(Unready::new(
+                        super::exit::of_failure(&failure, true),
+                        format!("registration lost: {failure}"),
+                    ));
+                }
+                RegistrationState::Unregistered => {}
+            },
+            Ok(None) => return Err(Unready::new(Exit::Internal, "the driver ended")),
+            Err(signal) => {
+                exit = signal;
+                break;
+            }
+        }
+    }
+    let client = phone.client.clone();
+    match phone.watching(printer, client.unregister(account)).await {
+        Ok(Ok(())) => printer.step("unregistered", aor),
+        Ok(Err(error)) => printer.note(&format!("the binding stays until it runs out: {error}")),
+        Err(signal) => exit = signal,
+    }
+    Ok(exit)
+}
+
+async fn query(phone: &mut Phone, aor: &str, printer: &mut Printer) -> Result<Exit, Unready> {
+    let account = phone.account.ok_or_else(|| Unready::new(Exit::Config, NOBODY))?;
+    let client = phone.client.clone();
+    let bindings = phone.watching(printer, client.query(account)).await;
+    let bindings = bindings.map_err(|signal| Unready::new(signal, "interrupted"))?;
+    tell(printer, aor, &bindings.map_err(|error| refused(&error))?);
+    Ok(Exit::Done)
+}
+
+fn tell(printer: &mut Printer, aor: &str, registered: &Registered) {
+    if printer.format() == OutputFormat::Text {
+        for binding in &registered.bindings {
+            let whose = if binding.ours { " (this one)" } else { "" };
+            printer.step("", &format!("{} for {} s{whose}", binding.uri, binding.expires.as_secs()));
+        }
+        return;
+    }
+    let bindings: Vec<Value> = registered
+        .bindings
+        .iter()
+        .map(|binding| json!({ "uri": binding.uri, "expires": binding.expires.as_secs(), "ours": binding.ours }))
+        .collect();
+    printer.json(&json!({
+        "schema": "sipcall.registration/1",
+        "aor": aor,
+        "contact": registered.contact,
+        "expires": registered.granted.as_secs(),
+        "bindings": bindings,
+    }));
+}

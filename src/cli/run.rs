@@ -1,0 +1,56 @@
+//! From the process's arguments to its exit code.
+
+use super::args::{Cli, Command};
+use super::config::{Config, Sources, user_file};
+use super::exit::Exit;
+use super::output::Printer;
+use super::phone::{Unready, columns};
+use super::{calls, config, invite, options, register, sandbox};
+use clap::Parser;
+use std::path::PathBuf;
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn run() -> Exit {
+    let cli = Cli::parse();
+    let variable = |name: &str| std::env::var(name).ok();
+    let sources = Sources {
+        flags: cli.settings(),
+        variable: &variable,
+        given: cli.common.config.clone(),
+        project: Some(PathBuf::from("sipcall.toml")).filter(|path| path.exists()),
+        user: user_file().ok().filter(|path| path.exists()),
+    };
+    let config = Config::load(&sources);
+    let format = cli
+        .common
+        .output
+        .or_else(|| config.as_ref().ok()?.text("output").and_then(|name| clap::ValueEnum::from_str(name, true).ok()));
+    let mut printer = Printer::new(format.unwrap_or_default(), cli.common.quiet, cli.common.verbose);
+    match config.map_err(Unready::from).and_then(|config| dispatch(&cli.command, &config, &mut printer)) {
+        Ok(exit) => exit,
+        Err(unready) => {
+            printer.error(&unready.text);
+            unready.exit
+        }
+    }
+}
+
+fn dispatch(command: &Command, config: &Config, printer: &mut Printer) -> Result<Exit, Unready> {
+    match command {
+        Command::Invite(args) => within(invite::run(args, config, printer)),
+        Command::Register(args) => within(register::run(args, config, printer)),
+        Command::Options(args) => within(options::run(args, config, printer)),
+        Command::Sandbox(args) => within(sandbox::run(args, config, printer)),
+        Command::Calls(command) => {
+            calls::run(command, config, columns(), printer).map_err(|error| Unready::new(error.exit(), error))
+        }
+        Command::Config(command) => Ok(config::run(command, config, printer)?),
+    }
+}
+
+/// Runs something that waits for the network.
+fn within(what: impl Future<Output = Result<Exit, Unready>>) -> Result<Exit, Unready> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+    runtime.map_err(|error| Unready::new(Exit::Internal, error))?.block_on(what)
+}
