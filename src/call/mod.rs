@@ -488,15 +488,20 @@ impl Call {
         }
     }
 
-    /// Sends BYE in that dialog; the session ends at once (RFC 3261 §15.1.1).
+    /// Ends the call with BYE in that dialog; the session ends at once (RFC 3261 §15.1.1).
     fn bye(&mut self, cx: &mut Cx<'_>, dialog: DialogId, by: Side) {
+        self.send_bye(cx, dialog);
+        if self.ending.is_none() {
+            self.await_end(cx, Outcome::Answered { status: Status::OK, ended_by: by });
+        }
+    }
+
+    /// Ends one dialog with BYE, which need not be the one that the call talks in.
+    fn send_bye(&mut self, cx: &mut Cx<'_>, dialog: DialogId) {
         let Some(entry) = cx.dialogs.get_mut(dialog) else { return };
         let cseq = entry.next_cseq();
         let draft = entry.draft(dialog, Method::Bye, cseq);
         self.begin(cx, Role::Bye(dialog), draft);
-        if self.ending.is_none() {
-            self.await_end(cx, Outcome::Answered { status: Status::OK, ended_by: by });
-        }
     }
 
     /// It will have ended so, once the peer agrees or patience runs out.

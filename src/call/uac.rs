@@ -212,8 +212,8 @@ impl Call {
         let dialog = self.confirm(cx, tag, dialog);
         self.acknowledge(cx, dialog);
         if !first {
-            // Another fork answered too late: it is acknowledged and told to stop.
-            return self.bye(cx, dialog, super::Side::Local);
+            // Another fork answered too late: it is acknowledged and told to stop. The first one talks on.
+            return self.send_bye(cx, dialog);
         }
         self.timers.start(Timer::Forks as usize, cx.now + cx.policy.timing.t1 * 64);
         self.timers.stop(Timer::Ring as usize);
