@@ -14,6 +14,7 @@ pub mod plivo;
 pub mod record;
 pub mod report;
 pub mod seed;
+pub mod sim;
 pub mod table;
 pub mod time;
 pub mod timer;

@@ -1,0 +1,291 @@
+//! What must hold of everything that a user agent sends, watched at every packet of a [`World`](super::World).
+
+use crate::agent::{Agent, App, Counts, Event, UserAgent, Why};
+use crate::call::{CallRecord, Outcome};
+use crate::id::{CallId, FlowId};
+use crate::time::{Duration, Instant};
+use crate::transaction::Timing;
+use crate::wire::{MessageRef, Method};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+/// What is known of one INVITE transaction of a node.
+struct Invite {
+    sent: Instant,
+    provisional: bool,
+    cancelled: Option<Instant>,
+    /// When the first final response came, and whether it was a 2xx.
+    answered: Option<(Instant, bool)>,
+}
+
+/// Where a request went, and its number.
+struct Last {
+    number: u32,
+    way: (FlowId, SocketAddr),
+}
+
+/// A dialog, or a request outside one, as its sender names it: node, Call-ID, its own tag, the peer's.
+type Side = (usize, String, String, String);
+
+/// The rules of the wire, kept for each node that is checked:
+///
+/// * everything sent parses and passes [`Message::check`](crate::wire::Message::check);
+/// * two requests under one branch are the same octets, CANCEL and the ACK of a failure aside;
+/// * CSeq rises strictly on each side of a dialog; a request outside one may be tried elsewhere under its number;
+/// * every final response to an INVITE is acknowledged, as long as its transaction lives;
+/// * no CANCEL leaves before a provisional response, no INVITE before its record is durable.
+#[derive(Default)]
+pub struct Checker {
+    invites: BTreeMap<(usize, String), Invite>,
+    sent: BTreeMap<(usize, String, String), Bytes>,
+    last: BTreeMap<Side, Last>,
+    owed: BTreeMap<(usize, String, u32, String), Instant>,
+    admissions: BTreeMap<(usize, String), bool>,
+    violations: Vec<String>,
+}
+
+impl Checker {
+    /// The rules broken so far, in words.
+    #[must_use]
+    pub fn violations(&self) -> &[String] {
+        &self.violations
+    }
+
+    /// A final response to an INVITE that was never acknowledged, in words.
+    #[must_use]
+    pub fn owed(&self) -> Option<String> {
+        let ((host, call_id, number, tag), at) = self.owed.first_key_value()?;
+        Some(format!(
+            "node {host} owes an ACK for the response of {at:?} (Call-ID {call_id}, CSeq {number}, tag {tag})"
+        ))
+    }
+
+    /// A node wants a record to be durable before an INVITE leaves.
+    pub(super) fn asked_admission(&mut self, host: usize, call_id: &str) {
+        self.admissions.insert((host, call_id.to_owned()), false);
+    }
+
+    /// It is durable.
+    pub(super) fn admitted(&mut self, host: usize, call_id: &str) {
+        self.admissions.insert((host, call_id.to_owned()), true);
+    }
+
+    /// A node sends that.
+    pub(super) fn sent(&mut self, now: Instant, host: usize, way: (FlowId, SocketAddr), bytes: &Bytes) {
+        if bytes.iter().all(|b| matches!(b, b'\r' | b'\n')) {
+            return;
+        }
+        let message = match MessageRef::parse(bytes) {
+            Ok(message) => message,
+            Err(error) => return self.violated(host, bytes, &format!("what it sends does not parse: {error}")),
+        };
+        if let Err(fault) = message.check() {
+            return self.violated(host, bytes, &format!("what it sends breaks a rule: {fault}"));
+        }
+        if message.is_request() {
+            self.sent_request(now, host, way, &message, bytes);
+        }
+    }
+
+    fn sent_request(
+        &mut self,
+        now: Instant,
+        host: usize,
+        way: (FlowId, SocketAddr),
+        message: &MessageRef<'_>,
+        bytes: &Bytes,
+    ) {
+        let (Some(method), Some(cseq), Some(call_id)) = (message.method(), message.cseq(), message.call_id()) else {
+            return;
+        };
+        let branch = message.branch().unwrap_or_default().to_ascii_lowercase();
+        if !branch.starts_with("z9hg4bk") {
+            self.violated(host, bytes, "a branch without the cookie");
+        }
+        if method.as_str() == "ACK" {
+            let tag = message.to_tag().unwrap_or_default().to_owned();
+            self.owed.remove(&(host, call_id.to_owned(), cseq.number, tag));
+        }
+        let key = (host, branch.clone(), method.as_str().to_owned());
+        if let Some(before) = self.sent.get(&key) {
+            if before != bytes {
+                self.violated(host, bytes, "another request under the same branch");
+            }
+            return;
+        }
+        self.sent.insert(key, bytes.clone());
+        match method {
+            Method::Ack => {}
+            Method::Cancel => match self.invites.get_mut(&(host, branch)) {
+                Some(invite) if invite.provisional => invite.cancelled = Some(now),
+                _ => self.violated(host, bytes, "a CANCEL before any provisional response"),
+            },
+            _ => {
+                if *method == Method::Invite {
+                    let invite = Invite { sent: now, provisional: false, cancelled: None, answered: None };
+                    self.invites.insert((host, branch), invite);
+                    if self.admissions.get(&(host, call_id.to_owned())) == Some(&false) {
+                        self.violated(host, bytes, "an INVITE before its record is durable");
+                    }
+                }
+                self.check_number(host, way, message, bytes, cseq.number);
+            }
+        }
+    }
+
+    /// RFC 3261 §12.2.1.1 within a dialog, §8.1.1.5 and §10.2 outside.
+    fn check_number(
+        &mut self,
+        host: usize,
+        way: (FlowId, SocketAddr),
+        message: &MessageRef<'_>,
+        bytes: &Bytes,
+        number: u32,
+    ) {
+        let text = |text: Option<&str>| text.unwrap_or_default().to_ascii_lowercase();
+        let call_id = message.call_id().unwrap_or_default().to_owned();
+        let register = message.method() == Some(&Method::Register);
+        let ours = if register { String::new() } else { text(message.from_tag()) };
+        let theirs = text(message.to_tag());
+        let outside = (host, call_id.clone(), ours.clone(), String::new());
+        let dialog = (host, call_id, ours, theirs);
+        let rises = match self.last.get(&dialog) {
+            Some(last) if dialog == outside => number > last.number || number == last.number && way != last.way,
+            Some(last) => number > last.number,
+            None => self.last.get(&outside).is_none_or(|last| number > last.number),
+        };
+        if !rises {
+            self.violated(host, bytes, &format!("CSeq {number} does not rise"));
+        }
+        self.last.insert(dialog, Last { number, way });
+    }
+
+    /// A node is given that.
+    pub(super) fn received(&mut self, now: Instant, host: usize, bytes: &Bytes) {
+        let Ok(message) = MessageRef::parse(bytes) else { return };
+        let (Some(status), Some(cseq), true) = (message.status(), message.cseq(), message.check().is_ok()) else {
+            return;
+        };
+        if cseq.method != Method::Invite || message.via_count() != 1 {
+            return;
+        }
+        let branch = message.branch().unwrap_or_default().to_ascii_lowercase();
+        let Some(invite) = self.invites.get_mut(&(host, branch)) else { return };
+        let lives = match (invite.answered, invite.cancelled) {
+            // Once a failure has ended it, only failures are acknowledged, and the other way round.
+            (Some((at, success)), _) => now < at + patience() && success == status.is_success(),
+            (None, Some(at)) => now < at + patience(),
+            (None, None) => invite.provisional || now < invite.sent + patience(),
+        };
+        if status.is_provisional() {
+            invite.provisional |= lives && invite.answered.is_none();
+        } else if lives {
+            invite.answered.get_or_insert((now, status.is_success()));
+            let tag = message.to_tag().unwrap_or_default().to_owned();
+            let key = (host, message.call_id().unwrap_or_default().to_owned(), cseq.number, tag);
+            self.owed.entry(key).or_insert(now);
+        }
+    }
+
+    fn violated(&mut self, host: usize, bytes: &Bytes, why: &str) {
+        let text = String::from_utf8_lossy(bytes);
+        self.violations.push(format!("node {host}: {why}\n{text}"));
+    }
+}
+
+/// How long an INVITE transaction lives after it was answered or cancelled: 64*T1.
+fn patience() -> Duration {
+    Timing::default().t1 * 64
+}
+
+/// An application that does nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Idle;
+
+impl App for Idle {
+    fn on_event(&mut self, _: &mut Agent, _: Instant, _: Event) {}
+}
+
+/// An application with somebody looking over its shoulder, who keeps every event and counts how calls end.
+#[derive(Debug, Default)]
+pub struct Watch<A> {
+    /// The application.
+    pub app: A,
+    /// Every event, with its time.
+    pub events: Vec<(Instant, Event)>,
+    ended: BTreeMap<CallId, (u32, Box<CallRecord>)>,
+}
+
+impl<A> Watch<A> {
+    /// Watches that application.
+    pub const fn new(app: A) -> Self {
+        Self { app, events: Vec::new(), ended: BTreeMap::new() }
+    }
+
+    /// The record of a call that ended.
+    #[must_use]
+    pub fn record(&self, call: CallId) -> Option<&CallRecord> {
+        self.ended.get(&call).map(|(_, record)| &**record)
+    }
+
+    /// How a call ended.
+    #[must_use]
+    pub fn outcome(&self, call: CallId) -> Option<&Outcome> {
+        self.record(call).map(|record| &record.outcome)
+    }
+
+    /// Calls that ended.
+    pub fn ended(&self) -> impl Iterator<Item = (CallId, &CallRecord)> {
+        self.ended.iter().map(|(call, (_, record))| (*call, &**record))
+    }
+}
+
+impl<A: App> App for Watch<A> {
+    fn on_event(&mut self, agent: &mut Agent, now: Instant, event: Event) {
+        if let Event::CallEnded { call, record } = &event {
+            self.ended.entry(*call).or_insert_with(|| (0, record.clone())).0 += 1;
+        }
+        self.events.push((now, event.clone()));
+        self.app.on_event(agent, now, event);
+    }
+
+    fn handle_timeout(&mut self, agent: &mut Agent, now: Instant) {
+        self.app.handle_timeout(agent, now);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.app.poll_timeout()
+    }
+}
+
+/// Whether a user agent is at rest: nothing alive, every call that was ever spoken of ended exactly once, and nothing
+/// left to wake up for but an idle flow or a live registration.
+///
+/// # Errors
+/// What is left, in words.
+pub fn at_rest<A: App>(agent: &UserAgent<Watch<A>>, is_registered: bool) -> Result<(), String> {
+    let watch = &agent.app;
+    if let Some((call, (times, _))) = watch.ended.iter().find(|(_, (times, _))| *times != 1) {
+        return Err(format!("{call:?} ended {times} times"));
+    }
+    let spoken_of = watch.events.iter().filter_map(|(_, event)| match event {
+        Event::Progress { call, .. } | Event::Answered { call, .. } | Event::SessionReceived { call, .. } => Some(call),
+        _ => None,
+    });
+    if let Some(call) = spoken_of.into_iter().find(|call| !watch.ended.contains_key(call)) {
+        return Err(format!("{call:?} never ended"));
+    }
+    let mut counts = agent.agent.counts();
+    if is_registered {
+        counts.timers = 0;
+    }
+    if counts != Counts::default() {
+        return Err(format!("not at rest: {counts:?}"));
+    }
+    let may = |why: Why| why == Why::Flow || is_registered && why == Why::Registration;
+    match agent.agent.poll_timeout() {
+        Some(wakeup) if !may(wakeup.why) => Err(format!("nothing is alive and yet it wants to wake up: {wakeup:?}")),
+        _ => Ok(()),
+    }
+}
