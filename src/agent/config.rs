@@ -117,8 +117,10 @@ impl Account {
 pub struct CallRequest {
     /// Who places it; none for nobody in particular, who has no credentials.
     pub account: Option<AccountId>,
-    /// Whom to call: Request-URI and To.
+    /// Whom to call: Request-URI, and To unless `to` says otherwise.
     pub target: UriBuf,
+    /// To, for who knows where the callee is and calls it there: a platform that has its binding.
+    pub to: Option<UriBuf>,
     /// From, if not the account's address-of-record.
     pub from: Option<UriBuf>,
     /// Header fields to carry, as they go out, in order.
@@ -144,6 +146,7 @@ impl CallRequest {
         Self {
             account: None,
             target,
+            to: None,
             from: None,
             headers: Vec::new(),
             route: Vec::new(),

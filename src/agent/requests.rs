@@ -45,6 +45,8 @@ impl Agent {
         let account_name = account.map(|account| account.name.clone());
         let mut invite = self.draft(Method::Invite, &request.target, request.account, request.from, &request.route)?;
         invite.headers.clone_from(&headers);
+        let to = request.to.as_ref().unwrap_or(&request.target).to_string();
+        invite.to = format!("<{to}>");
         invite.headers.push(("Allow".to_owned(), crate::call::ALLOW.to_owned()));
         let created_unix_ms = self.policy.epoch.unix_ms(now);
         let random = self.seed.wide();
@@ -65,7 +67,7 @@ impl Agent {
                 direction: CallDirection::Outbound,
                 account: account_name,
                 from,
-                to: request.target.to_string(),
+                to,
                 request_uri: invite.uri.clone(),
                 headers,
                 created_unix_ms,
