@@ -9,7 +9,7 @@ use crate::agent::{Account, AgentConfig, Event, Known, Observed, Profile};
 use crate::call::digest::Secret;
 use crate::id::AccountId;
 use crate::plivo::rules::RuleSet;
-use crate::plivo::{PLIVO, is_plivo};
+use crate::plivo::profile::{PLIVO, is_plivo};
 use crate::record::{Durability, Store};
 use crate::report::ladder::{Step, ladder};
 use crate::transport::{Client, ClientConfig, Clock, DriverConfig, Registered, RequestError, Seen};

@@ -2,7 +2,7 @@
 //! platform makes to an application, and the HTTP side of the sandbox.
 
 pub mod causes;
-mod profile;
+pub mod profile;
 pub mod rules;
 
 #[cfg(feature = "sandbox")]
@@ -20,6 +20,8 @@ pub mod request;
 #[cfg(feature = "sandbox")]
 pub mod rest;
 #[cfg(feature = "sandbox")]
+pub mod sandbox;
+#[cfg(feature = "sandbox")]
 pub mod script;
 #[cfg(feature = "sandbox")]
 pub mod signature;
@@ -27,5 +29,3 @@ pub mod signature;
 pub mod webhook;
 #[cfg(feature = "sandbox")]
 pub mod xml;
-
-pub use profile::{PLIVO, is_plivo};

@@ -3,6 +3,9 @@
 use crate::agent::Profile;
 use crate::time::Duration;
 
+/// The domain of every SIP endpoint.
+pub const DOMAIN: &str = "phone.plivo.com";
+
 /// Plivo: endpoints register, for the two minutes that Plivo's own clients ask for, and are reached through one
 /// address of a cluster.
 pub const PLIVO: Profile =

@@ -98,7 +98,7 @@ async fn describe<P: Platform>(State(platform): State<Arc<P>>, headers: HeaderMa
     }
 }
 
-fn names_this_machine(host: &str) -> bool {
+pub(super) fn names_this_machine(host: &str) -> bool {
     let bare = match host.rsplit_once(':') {
         Some((bare, port)) if port.bytes().all(|b| b.is_ascii_digit()) => bare,
         _ => host,
@@ -115,7 +115,7 @@ fn fired(placed: &Placed, api_id: &str) -> Value {
     }
 }
 
-fn refusal(platform: &impl Platform, error: &ApiError) -> Response {
+pub(super) fn refusal(platform: &impl Platform, error: &ApiError) -> Response {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = reply(status, &json!({ "api_id": platform.api_id(), "error": error.to_string() }));
     if status == StatusCode::UNAUTHORIZED {
@@ -125,7 +125,7 @@ fn refusal(platform: &impl Platform, error: &ApiError) -> Response {
     response
 }
 
-fn reply(status: StatusCode, body: &Value) -> Response {
+pub(super) fn reply(status: StatusCode, body: &Value) -> Response {
     (status, [(CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
 

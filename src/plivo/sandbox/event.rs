@@ -1,0 +1,147 @@
+//! What the sandbox tells whoever runs it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::mpsc;
+
+use super::report::Webhook;
+use crate::plivo::causes::{Cause, Source};
+use crate::plivo::leg::Direction;
+use crate::time::Duration;
+
+/// Events that may wait; more are dropped, since they only show what happens.
+const WAITING: usize = 4_096;
+
+/// Something that happened. Texts of peers are as they came: escape them before they are shown.
+#[derive(Clone, Debug)]
+pub enum SandboxEvent {
+    /// An endpoint registered or refreshed.
+    Registered {
+        /// Its user name.
+        user: String,
+        /// The Contact URI.
+        contact: String,
+        /// For how long.
+        expires: Duration,
+    },
+    /// An endpoint removed its binding.
+    Unregistered {
+        /// Its user name.
+        user: String,
+    },
+    /// A call began.
+    Began {
+        /// The call.
+        call_uuid: String,
+        /// Whose wish it was.
+        direction: Direction,
+        /// `From`.
+        from: String,
+        /// `To`.
+        to: String,
+    },
+    /// The callee of an outbound call rings.
+    Ringing {
+        /// The call.
+        call_uuid: String,
+    },
+    /// A call was answered, by the platform or by the callee.
+    Answered {
+        /// The call.
+        call_uuid: String,
+    },
+    /// The application was asked or told, and this came of it.
+    Webhook {
+        /// The call.
+        call_uuid: String,
+        /// The exchange.
+        webhook: Box<Webhook>,
+    },
+    /// The application's XML cannot be used.
+    BadXml {
+        /// The call.
+        call_uuid: String,
+        /// Line, column and what is wrong.
+        error: String,
+    },
+    /// The platform says a text to the call.
+    Spoke {
+        /// The call.
+        call_uuid: String,
+        /// The text.
+        text: String,
+        /// For about so long.
+        lasts: Duration,
+    },
+    /// The platform plays a file to the call.
+    Played {
+        /// The call.
+        call_uuid: String,
+        /// Where the file is.
+        url: String,
+        /// For about so long.
+        lasts: Duration,
+    },
+    /// The platform is silent.
+    Waits {
+        /// The call.
+        call_uuid: String,
+        /// For so long.
+        lasts: Duration,
+    },
+    /// An element of the XML that is passed over.
+    NotBuilt {
+        /// The call.
+        call_uuid: String,
+        /// Its name.
+        element: String,
+    },
+    /// A call ended.
+    Ended {
+        /// The call.
+        call_uuid: String,
+        /// Why.
+        cause: Cause,
+        /// Who ended it.
+        source: Source,
+    },
+    /// A request that would not have arrived at the real platform.
+    Bypassed {
+        /// Which, and why.
+        what: String,
+    },
+}
+
+/// Tells events and counts what goes past the edge.
+#[derive(Clone, Debug)]
+pub struct Tell {
+    events: mpsc::Sender<SandboxEvent>,
+    bypassed: Arc<AtomicU64>,
+}
+
+impl Tell {
+    /// A teller and who listens to it.
+    #[must_use]
+    pub fn new() -> (Self, mpsc::Receiver<SandboxEvent>) {
+        let (events, receiver) = mpsc::channel(WAITING);
+        (Self { events, bypassed: Arc::default() }, receiver)
+    }
+
+    /// Tells one event, if anybody keeps up.
+    pub(super) fn event(&self, event: SandboxEvent) {
+        let _ = self.events.try_send(event);
+    }
+
+    /// Counts a request that went past the edge.
+    pub(super) fn bypassed(&self, what: &str) {
+        self.bypassed.fetch_add(1, Ordering::Relaxed);
+        self.event(SandboxEvent::Bypassed { what: what.to_owned() });
+    }
+
+    /// How many requests went past the edge.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.bypassed.load(Ordering::Relaxed)
+    }
+}

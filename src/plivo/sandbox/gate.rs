@@ -1,0 +1,117 @@
+//! The core server behind its gate: what does not come from the edge is refused.
+
+use std::net::SocketAddr;
+
+use super::event::Tell;
+use super::switch::Switch;
+use crate::agent::{
+    Agent, FlowChange, FlowInfo, MediaReport, Need, Node, Refusal, Resolved, Unsent, UserAgent, Wakeup, Why,
+};
+use crate::call::Reply;
+use crate::id::{CallId, FlowId, QueryId, StreamId};
+use crate::outbox::{Outbox, Transmit};
+use crate::time::Instant;
+use crate::transaction::response_target;
+use crate::wire::{MessageRef, Method, Status, Via};
+
+/// The core server: an agent with the [`Switch`] on it, which hears the edge alone.
+///
+/// Clients learn its address from Contact, as they do from the real platform, and must not use it: their route set
+/// leads through the edge. Who does is answered 404 and counted.
+#[derive(Debug)]
+pub struct Core {
+    within: UserAgent<Switch>,
+    edge: SocketAddr,
+    tell: Tell,
+    refusals: Outbox,
+    now: Instant,
+}
+
+impl Core {
+    /// A core that hears `edge`.
+    #[must_use]
+    pub fn new(agent: Agent, switch: Switch, edge: SocketAddr, tell: Tell) -> Self {
+        let within = UserAgent::new(agent, switch);
+        Self { within, edge, tell, refusals: Outbox::default(), now: Instant::ZERO }
+    }
+
+    /// Gives a command to agent and switch.
+    pub fn command<T>(&mut self, now: Instant, command: impl FnOnce(&mut Agent, &mut Switch) -> T) -> T {
+        self.now = now;
+        self.within.command(now, command)
+    }
+
+    fn refuse(&mut self, flow: FlowId, from: SocketAddr, bytes: &[u8]) {
+        let Ok(request) = MessageRef::parse(bytes) else { return };
+        if !request.is_request() {
+            return;
+        }
+        let method = request.method().map_or("a request", Method::as_str);
+        self.tell.bypassed(&format!("{method} from {from} went to the core instead of the edge"));
+        let (Some(Ok(via)), false) = (request.get::<Via<'_>>(), request.method() == Some(&Method::Ack)) else { return };
+        let mut reply = Reply::new(Status::NOT_FOUND);
+        reply.tag = Some("bypassed".to_owned());
+        if let Ok(bytes) = reply.write_for(&request, from, None, "sipcall sandbox") {
+            self.refusals.push(Transmit { flow, to: response_target(&via, from, false), bytes });
+        }
+    }
+}
+
+impl Node for Core {
+    fn accept_flow(&mut self, now: Instant, info: FlowInfo) -> FlowId {
+        self.within.accept_flow(now, info)
+    }
+
+    fn handle_datagram(&mut self, now: Instant, flow: FlowId, from: SocketAddr, bytes: &[u8]) {
+        self.now = now;
+        if from == self.edge {
+            self.within.handle_datagram(now, flow, from, bytes);
+        } else {
+            self.refuse(flow, from, bytes);
+        }
+    }
+
+    fn handle_stream(&mut self, now: Instant, flow: FlowId, chunk: &[u8]) {
+        self.within.handle_stream(now, flow, chunk);
+    }
+
+    fn handle_flow(&mut self, now: Instant, flow: FlowId, change: FlowChange) {
+        self.within.handle_flow(now, flow, change);
+    }
+
+    fn handle_unsent(&mut self, now: Instant, flow: FlowId, to: SocketAddr, cause: Unsent) {
+        self.within.handle_unsent(now, flow, to, cause);
+    }
+
+    fn handle_resolved(&mut self, now: Instant, query: QueryId, answer: Resolved) {
+        self.within.handle_resolved(now, query, answer);
+    }
+
+    fn handle_admitted(&mut self, now: Instant, call: CallId, answer: Result<(), Refusal>) {
+        self.within.handle_admitted(now, call, answer);
+    }
+
+    fn handle_media(&mut self, now: Instant, stream: StreamId, report: MediaReport) {
+        self.within.handle_media(now, stream, report);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        self.within.handle_timeout(now);
+    }
+
+    fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.refusals.pop().or_else(|| self.within.poll_transmit())
+    }
+
+    fn poll_need(&mut self) -> Option<Need> {
+        self.within.poll_need()
+    }
+
+    fn poll_timeout(&self) -> Option<Wakeup> {
+        if self.refusals.is_empty() {
+            return self.within.poll_timeout();
+        }
+        Some(Wakeup { at: self.now, why: Why::Output })
+    }
+}

@@ -1,0 +1,443 @@
+//! A Plivo on one's own machine: registrar and SIP side, the Calls API, webhooks and XML, for real over sockets.
+//!
+//! ```text
+//!   phones ── UDP, TCP ── Edge (record-routing proxy) ── UDP ── Core (registrar, user agent, XML)
+//!   programs ── HTTP ── API ─────────────────────────────────────┘   └── webhooks ──► the application
+//! ```
+
+mod edge;
+mod event;
+mod gate;
+mod http;
+mod phone;
+mod registrar;
+mod report;
+mod switch;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use rand::TryRng as _;
+use tokio::sync::{mpsc, oneshot};
+
+pub use edge::{Edge, EdgeConfig};
+pub use event::{SandboxEvent, Tell};
+pub use gate::Core;
+pub use registrar::Endpoint;
+pub use report::{CallReport, Dropped, Webhook};
+pub use switch::{Ask, Purpose, Switch, SwitchConfig};
+
+use super::account::Credentials;
+use super::profile::{DOMAIN, PLIVO};
+use super::request::{ApiError, CallRequest, Hook};
+use super::rest::{Placed, Platform as _};
+use super::rules::RuleSet;
+use super::script::Pace;
+use super::signature::Method;
+use super::webhook::{WebhookConfig, Webhooks};
+use crate::agent::{Account, Agent, AgentConfig, Known, Serve, Transport};
+use crate::call::digest::{Login, Secret};
+use crate::seed::Seed;
+use crate::transport::{Client, Commands, Driver, DriverConfig, Handle, commands};
+use crate::wire::{self, UriBuf};
+use http::Desk;
+
+/// What the guide's `answer.xml` says.
+pub const GUIDE_XML: &str =
+    "<Response>\n  <Speak>Congratulations! You've made your first outbound call!</Speak>\n</Response>\n";
+
+/// Calls at once.
+const CALLS: usize = 256;
+/// How often a port is asked for that is free for UDP and TCP alike.
+const TRIES: usize = 16;
+
+/// What endpoints' own calls are answered by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnswerBy {
+    /// The application at that place, which is told of the end too.
+    Url(Hook),
+    /// This document. The sandbox serves it at its own `/answer.xml` and asks there, so that everything is asked alike.
+    Xml(String),
+}
+
+/// What a sandbox is told once.
+#[derive(Clone, Debug)]
+pub struct SandboxConfig {
+    /// Where SIP listens, UDP and TCP on one port; port 0 asks the system.
+    pub sip: SocketAddr,
+    /// Where HTTP listens; port 0 asks the system.
+    pub http: SocketAddr,
+    /// The endpoints; `alice` with a random password if there are none.
+    pub endpoints: Vec<Endpoint>,
+    /// What endpoints' own calls are answered by.
+    pub answer: AnswerBy,
+    /// The rules that custom headers are held to.
+    pub rules: RuleSet,
+    /// How long spoken texts and files last.
+    pub pace: Pace,
+    /// Auth id and token; random ones if none.
+    pub credentials: Option<Credentials>,
+    /// Whether applications beyond this machine may be called.
+    pub allow_net: bool,
+    /// An endpoint for which the sandbox itself is the phone: it registers and answers every call.
+    pub callee: Option<String>,
+    /// The source of everything random; the operating system's if none.
+    pub seed: Option<[u8; 32]>,
+}
+
+impl Default for SandboxConfig {
+    /// Ports of the system's choice on the loopback, `alice`, and the guide's answer.
+    fn default() -> Self {
+        let any = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
+        Self {
+            sip: any,
+            http: any,
+            endpoints: Vec::new(),
+            answer: AnswerBy::Xml(GUIDE_XML.to_owned()),
+            rules: RuleSet::default(),
+            pace: Pace::default(),
+            credentials: None,
+            allow_net: false,
+            callee: None,
+            seed: None,
+        }
+    }
+}
+
+/// A sandbox to be started.
+#[derive(Clone, Copy, Debug)]
+pub struct Sandbox;
+
+impl Sandbox {
+    /// Binds every port and starts the sandbox on a thread of its own. It listens when this returns.
+    ///
+    /// # Errors
+    /// A port that cannot be bound; no randomness; no thread; a callee that could not register.
+    pub async fn start(config: SandboxConfig) -> io::Result<Running> {
+        let callee = config.callee.clone();
+        let mut running = start(config)?;
+        if let Some(callee) = callee {
+            let phone = phone::answer_calls_of(&running, &callee).await?;
+            running.phone = Some(phone);
+        }
+        Ok(running)
+    }
+}
+
+/// A sandbox that runs. Dropping it ends it.
+pub struct Running {
+    /// Where phones reach it by UDP.
+    pub sip_udp: SocketAddr,
+    /// Where phones reach it by TCP.
+    pub sip_tcp: SocketAddr,
+    /// Where programs reach it.
+    pub http: SocketAddr,
+    /// Auth id and token.
+    pub credentials: Credentials,
+    /// The endpoints.
+    pub endpoints: Vec<Endpoint>,
+    /// What happens, told once; events are dropped when nobody keeps up.
+    pub events: mpsc::Receiver<SandboxEvent>,
+    desk: Desk,
+    stop: Option<oneshot::Sender<()>>,
+    ended: Option<oneshot::Receiver<io::Result<()>>>,
+    phone: Option<Client>,
+}
+
+impl Running {
+    /// The SIP account of an endpoint, for an agent of one's own; see [`known`](Self::known).
+    #[must_use]
+    pub fn account(&self, user: &str) -> Option<Account> {
+        let endpoint = self.endpoints.iter().find(|endpoint| endpoint.user == user)?;
+        let secret = Secret::Password(endpoint.password.clone());
+        let login = Login { username: user.to_owned(), secret, realm: None };
+        let aor = UriBuf::parse(format!("sip:{user}@{DOMAIN}")).ok()?;
+        Some(Account { login: Some(login), profile: PLIVO, ..Account::new("sandbox", aor) })
+    }
+
+    /// Where the platform's domain is, for [`AgentConfig::resolve`].
+    #[must_use]
+    pub fn known(&self) -> Vec<Known> {
+        let (addr, port) = (reachable(self.sip_udp).ip(), self.sip_udp.port());
+        vec![Known { host: DOMAIN.to_owned(), port: None, addr, to_port: Some(port) }]
+    }
+
+    /// How many requests went past the edge: each would have been lost on the real platform.
+    #[must_use]
+    pub fn bypassed(&self) -> u64 {
+        self.desk.tell.count()
+    }
+
+    /// What is known of a call: waits until nothing more will come, but no longer than `patience`. None for a call
+    /// that is not known (any more).
+    pub async fn report(&self, call_uuid: &str, patience: Duration) -> Option<CallReport> {
+        self.desk.report(call_uuid, patience).await
+    }
+
+    /// Whether an endpoint can be called now.
+    pub async fn is_registered(&self, user: &str) -> bool {
+        let user = user.to_owned();
+        let asked = self.desk.ask(move |core, now| core.command(now, |_, switch| switch.is_registered(&user, now)));
+        asked.await.unwrap_or(false)
+    }
+
+    /// Places calls, as the API does.
+    ///
+    /// # Errors
+    /// As the API's.
+    pub async fn place(&self, request: CallRequest) -> Result<Placed, ApiError> {
+        self.desk.place(request).await
+    }
+
+    /// What `GET /sandbox.json` tells.
+    #[must_use]
+    pub fn describe(&self) -> serde_json::Value {
+        self.desk.describe()
+    }
+
+    /// Ends it and waits for its end.
+    ///
+    /// # Errors
+    /// What made it end earlier.
+    pub async fn shutdown(mut self) -> io::Result<()> {
+        if let Some(phone) = self.phone.take() {
+            let _ = phone.shutdown().await;
+        }
+        drop(self.stop.take());
+        match self.ended.take() {
+            Some(ended) => ended.await.unwrap_or_else(|_| Err(io::Error::other("the sandbox ended in a panic"))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sip_udp, http, credentials, .. } = self;
+        f.debug_struct("Running")
+            .field("sip", sip_udp)
+            .field("http", http)
+            .field("credentials", credentials)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Binds and starts everything but the callee.
+fn start(config: SandboxConfig) -> io::Result<Running> {
+    let mut seed = Seed::new(match config.seed {
+        Some(seed) => seed,
+        None => {
+            let mut seed = [0; 32];
+            rand::rngs::SysRng.try_fill_bytes(&mut seed).map_err(io::Error::other)?;
+            seed
+        }
+    });
+    let credentials = config.credentials.clone().unwrap_or_else(|| made_credentials(&mut seed));
+    let endpoints = endpoints(&config, &mut seed);
+    let edge_driver = bind_sip(config.sip)?;
+    let sip = edge_driver.locals().first().map_or(config.sip, |(_, at)| *at);
+    let core_driver = bind_core(sip)?;
+    let core_at = core_driver.locals().first().map_or(sip, |(_, at)| *at);
+    let listener = std::net::TcpListener::bind(config.http)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on http {}: {error}", config.http)))?;
+    listener.set_nonblocking(true)?;
+    let http = listener.local_addr()?;
+
+    let (answer, answer_xml) = match config.answer {
+        AnswerBy::Url(hook) => (hook, None),
+        AnswerBy::Xml(xml) => {
+            let url = format!("http://{}{}", reachable(http), http::ANSWER_XML);
+            (Hook { url, method: Method::Get }, Some(xml))
+        }
+    };
+    let (tell, events) = Tell::new();
+    let (core, core_commands) = commands();
+    let desk = Desk {
+        core: core.clone(),
+        credentials: credentials.clone(),
+        rules: config.rules,
+        endpoints: endpoints.clone(),
+        sip,
+        http,
+        tell: tell.clone(),
+    };
+    let (asks, asked) = mpsc::unbounded_channel();
+    let switch = SwitchConfig {
+        domain: DOMAIN.to_owned(),
+        auth_id: credentials.auth_id.clone(),
+        endpoints: endpoints.clone(),
+        hangup: Some(answer.clone()),
+        answer,
+        rules: config.rules,
+        pace: config.pace,
+        calls: CALLS,
+    };
+    let webhooks = WebhookConfig { allow_net: config.allow_net, ..WebhookConfig::new(credentials.clone()) };
+    let domains = vec![DOMAIN.to_owned(), "app.plivo.com".to_owned()];
+    let parts = Parts {
+        edge_driver,
+        edge: EdgeConfig { core: core_at, domains, connections: 256 },
+        core_driver,
+        core_commands,
+        core,
+        edge_at: reachable(sip),
+        switch,
+        asks,
+        asked,
+        webhooks: Webhooks::new(webhooks).map_err(io::Error::other)?,
+        listener,
+        router: http::router(desk.clone(), answer_xml),
+        tell,
+        seed,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let (stop, stopped) = oneshot::channel();
+    let (end, ended) = oneshot::channel();
+    thread::Builder::new().name("sandbox".to_owned()).spawn(move || {
+        let _ = end.send(runtime.block_on(parts.run(stopped)));
+    })?;
+    Ok(Running {
+        sip_udp: sip,
+        sip_tcp: sip,
+        http,
+        credentials,
+        endpoints,
+        events,
+        desk,
+        stop: Some(stop),
+        ended: Some(ended),
+        phone: None,
+    })
+}
+
+/// What the sandbox's thread works with.
+struct Parts {
+    edge_driver: Driver,
+    edge: EdgeConfig,
+    core_driver: Driver,
+    core_commands: Commands<Core>,
+    core: Handle<Core>,
+    edge_at: SocketAddr,
+    switch: SwitchConfig,
+    asks: mpsc::UnboundedSender<Ask>,
+    asked: mpsc::UnboundedReceiver<Ask>,
+    webhooks: Webhooks,
+    listener: std::net::TcpListener,
+    router: axum::Router,
+    tell: Tell,
+    seed: Seed,
+}
+
+impl Parts {
+    /// Runs everything until `stopped` or until one part ends.
+    async fn run(mut self, stopped: oneshot::Receiver<()>) -> io::Result<()> {
+        let (edge_key, switch_seed, agent_seed) = (self.seed.key(), self.seed.key(), self.seed.key());
+        let (edge_handle, edge_commands) = commands();
+        let (edge, edge_tell) = (self.edge, self.tell.clone());
+        let edge = self.edge_driver.run(move |_, _| Edge::new(edge, edge_key, edge_tell), edge_commands);
+        let methods = vec![wire::Method::Register, wire::Method::Invite];
+        let agent = AgentConfig {
+            product: concat!("sipcall-sandbox/", env!("CARGO_PKG_VERSION")).to_owned(),
+            serve: Serve { methods, users: Vec::new() },
+            ..AgentConfig::default()
+        };
+        let (switch, asks, edge_at, tell) = (self.switch, self.asks, self.edge_at, self.tell);
+        let make_core = move |now, epoch| {
+            let switch = Switch::new(switch, switch_seed, epoch, asks, tell.clone());
+            Core::new(Agent::new(Arc::new(agent), agent_seed, now, epoch), switch, edge_at, tell)
+        };
+        let core = self.core_driver.run(make_core, self.core_commands);
+        let listener = tokio::net::TcpListener::from_std(self.listener)?;
+        let http = axum::serve(listener, self.router).into_future();
+        let callbacks = make_callbacks(self.webhooks, self.asked, self.core);
+        let ended = tokio::select! {
+            ended = core => ended.map(drop),
+            ended = edge => ended.map(drop),
+            ended = http => ended,
+            () = callbacks => Ok(()),
+            _ = stopped => Ok(()),
+        };
+        drop(edge_handle);
+        ended
+    }
+}
+
+/// Makes every callback that the switch wants made, and tells it what came of it.
+async fn make_callbacks(webhooks: Webhooks, mut asked: mpsc::UnboundedReceiver<Ask>, core: Handle<Core>) {
+    while let Some(Ask { call_uuid, purpose, callback }) = asked.recv().await {
+        let (webhooks, core) = (webhooks.clone(), core.clone());
+        tokio::spawn(async move {
+            let exchange = webhooks.call(callback).await;
+            core.send(move |core, now| {
+                core.command(now, |agent, switch| switch.hook_answered(agent, now, &call_uuid, purpose, &exchange));
+            });
+        });
+    }
+}
+
+/// One port for UDP and TCP.
+fn bind_sip(at: SocketAddr) -> io::Result<Driver> {
+    let listen = |at| DriverConfig { listen: vec![(Transport::Udp, at), (Transport::Tcp, at)], ..Default::default() };
+    if at.port() != 0 {
+        return Driver::bind(listen(at));
+    }
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let probe = Driver::bind(DriverConfig { listen: vec![(Transport::Tcp, at)], ..Default::default() })?;
+        let port = probe.locals().first().map_or(0, |(_, at)| at.port());
+        drop(probe);
+        match Driver::bind(listen(SocketAddr::new(at.ip(), port))) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries < TRIES => {}
+            bound => return bound,
+        }
+    }
+}
+
+/// A port on the loopback; everything that the core sends comes from it.
+fn bind_core(sip: SocketAddr) -> io::Result<Driver> {
+    let ip = reachable(sip).ip();
+    let ip = match ip {
+        _ if ip.is_loopback() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    let at = SocketAddr::new(ip, 0);
+    Driver::bind(DriverConfig { listen: vec![(Transport::Udp, at)], source: Some(at), ..Default::default() })
+}
+
+/// Where somebody on this machine reaches what listens at `at`.
+fn reachable(at: SocketAddr) -> SocketAddr {
+    let ip = match at.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, at.port())
+}
+
+fn made_credentials(seed: &mut Seed) -> Credentials {
+    let (id, token) = (seed.key(), seed.key());
+    Credentials::from_random(std::array::from_fn(|i| id[i]), std::array::from_fn(|i| token[i]))
+}
+
+/// The configured endpoints, or `alice`; and the callee.
+fn endpoints(config: &SandboxConfig, seed: &mut Seed) -> Vec<Endpoint> {
+    let mut endpoints = config.endpoints.clone();
+    let mut made = |user: &str| Endpoint { user: user.to_owned(), password: seed.token() };
+    if endpoints.is_empty() {
+        endpoints.push(made("alice"));
+    }
+    if let Some(callee) = &config.callee
+        && !endpoints.iter().any(|endpoint| endpoint.user == *callee)
+    {
+        endpoints.push(made(callee));
+    }
+    endpoints
+}

@@ -1,0 +1,176 @@
+//! What is known of each call of the sandbox, also after its end: its webhooks and how it ended.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
+
+use crate::plivo::causes::{Cause, Source};
+use crate::plivo::rules::Broken;
+use crate::plivo::webhook::Exchange;
+
+/// Calls that are remembered.
+const KEPT: usize = 1_000;
+
+/// One callback and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// `StartApp`, `Ring` or `Hangup`.
+    pub event: String,
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// The URL as sent and signed.
+    pub url: String,
+    /// The parameters, in order.
+    pub params: Vec<(String, String)>,
+    /// The status, if one came.
+    pub status: Option<u16>,
+    /// How long it took, in milliseconds.
+    pub ms: u64,
+    /// Why there is no whole answer.
+    pub error: Option<String>,
+    /// The custom headers that did not come along.
+    pub dropped: Vec<Dropped>,
+}
+
+/// A custom header that the platform loses without a word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// Its name, as it was sent.
+    pub header: String,
+    /// The name of the rule that it breaks.
+    pub rule: &'static str,
+    /// What to do about it.
+    pub sentence: &'static str,
+}
+
+impl From<&Broken> for Dropped {
+    fn from(broken: &Broken) -> Self {
+        Self { header: broken.name.clone(), rule: broken.rule.name, sentence: broken.rule.sentence }
+    }
+}
+
+impl Webhook {
+    pub(super) fn new(exchange: &Exchange, dropped: Vec<Dropped>) -> Self {
+        Self {
+            event: exchange.event.clone(),
+            method: exchange.method.as_str(),
+            url: exchange.url.clone(),
+            params: exchange.params.clone(),
+            status: exchange.status,
+            ms: exchange.ms,
+            error: exchange.error.as_ref().map(ToString::to_string),
+            dropped,
+        }
+    }
+
+    /// As an element of `webhooks` in `sipcall.call/1`.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let params: Map<_, _> = self.params.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+        let dropped: Vec<_> =
+            self.dropped.iter().map(|lost| json!({ "header": lost.header, "rule": lost.rule })).collect();
+        json!({
+            "event": self.event, "method": self.method, "url": self.url, "params": params, "status": self.status,
+            "ms": self.ms, "error": self.error, "dropped": dropped,
+        })
+    }
+}
+
+/// What the platform knows of one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallReport {
+    /// `CallUUID`.
+    pub call_uuid: String,
+    /// How it ended; none while it lasts.
+    pub end: Option<(Cause, Source)>,
+    /// Its callbacks, in the order in which they were answered.
+    pub webhooks: Vec<Webhook>,
+    /// Callbacks that are under way.
+    pub open: usize,
+}
+
+impl CallReport {
+    /// Whether nothing more will come.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.end.is_some() && self.open == 0
+    }
+
+    /// `plivo` of `sipcall.call/1`.
+    #[must_use]
+    pub fn plivo(&self) -> Value {
+        json!({
+            "call_uuid": self.call_uuid,
+            "hangup_cause_code": self.end.map(|(cause, _)| cause.code),
+            "hangup_cause_name": self.end.map(|(cause, _)| cause.name),
+            "hangup_source": self.end.map(|(_, source)| source.as_str()),
+            "by": "sandbox",
+        })
+    }
+
+    /// `webhooks` of `sipcall.call/1`.
+    #[must_use]
+    pub fn webhooks(&self) -> Value {
+        self.webhooks.iter().map(Webhook::json).collect()
+    }
+
+    /// Both, as the sandbox's HTTP side tells them.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        json!({ "complete": self.is_complete(), "plivo": self.plivo(), "webhooks": self.webhooks() })
+    }
+}
+
+/// The reports of the last calls.
+#[derive(Debug, Default)]
+pub(super) struct Reports {
+    kept: BTreeMap<String, Entry>,
+    order: VecDeque<String>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    report: CallReport,
+    waiting: Vec<oneshot::Sender<CallReport>>,
+}
+
+impl Reports {
+    /// A call begins. The oldest call is forgotten when there is no room.
+    pub(super) fn begin(&mut self, call_uuid: &str) {
+        if self.order.len() >= KEPT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.kept.remove(&oldest);
+        }
+        let report = CallReport { call_uuid: call_uuid.to_owned(), end: None, webhooks: Vec::new(), open: 0 };
+        self.kept.insert(call_uuid.to_owned(), Entry { report, waiting: Vec::new() });
+        self.order.push_back(call_uuid.to_owned());
+    }
+
+    /// Changes a report, and hands it out to those who wait once it is complete.
+    pub(super) fn change(&mut self, call_uuid: &str, change: impl FnOnce(&mut CallReport)) {
+        let Some(entry) = self.kept.get_mut(call_uuid) else { return };
+        change(&mut entry.report);
+        if entry.report.is_complete() {
+            for waiting in entry.waiting.drain(..) {
+                let _ = waiting.send(entry.report.clone());
+            }
+        }
+    }
+
+    /// The report as it is now.
+    pub(super) fn find(&self, call_uuid: &str) -> Option<CallReport> {
+        self.kept.get(call_uuid).map(|entry| entry.report.clone())
+    }
+
+    /// Sends the report once it is complete; nothing ever of a call that nobody knows.
+    pub(super) fn wait(&mut self, call_uuid: &str, answer: oneshot::Sender<CallReport>) {
+        let Some(entry) = self.kept.get_mut(call_uuid) else { return };
+        if entry.report.is_complete() {
+            let _ = answer.send(entry.report.clone());
+        } else {
+            entry.waiting.push(answer);
+        }
+    }
+}

@@ -1,0 +1,707 @@
+//! What the sandbox does with requests: it registers endpoints, answers their calls as the application says, and
+//! places the calls that the API asks for. An [`App`] without I/O: the application is asked through a queue.
+//!
+//! ```text
+//!   INVITE ── 401 ── INVITE ── 180 ── answer URL ── XML: first element with media ── 200 ... end of XML ── BYE
+//!   API ── INVITE to the binding ── 180: ring URL ── 200: answer URL ── XML ... ── BYE
+//!   either way, at the end: hangup URL
+//! ```
+//!
+//! A call that ends before it is answered gets the status of its cause ([`Cause::status`]; 500 for an answer URL that
+//! fails), or 480 where the cause has none.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::event::{SandboxEvent, Tell};
+use super::registrar::{Change, Endpoint, Registrar};
+use super::report::{CallReport, Dropped, Reports, Webhook};
+use crate::agent::{self, Accept, Agent, Answer, App, Event};
+use crate::call::challenge::{Challenger, Verdict};
+use crate::call::digest::{Algorithm, Signed};
+use crate::call::{CallRecord, Outcome, Side};
+use crate::id::{CallId, IncomingId};
+use crate::plivo::causes::{self, Cause, Source};
+use crate::plivo::leg::{Direction, Ended, Leg, Moment};
+use crate::plivo::request::{ApiError, CallRequest, Hook};
+use crate::plivo::rest::Placed;
+use crate::plivo::rules::{self, RuleSet};
+use crate::plivo::script::{Action, Pace, Script};
+use crate::plivo::signature::nonce;
+use crate::plivo::webhook::{Callback, Exchange};
+use crate::plivo::xml;
+use crate::seed::Seed;
+use crate::time::{Duration, Epoch, Instant};
+use crate::timer::Deadlines;
+use crate::wire::{From, HeaderId, Message, Method, Status, To, UriBuf};
+
+/// How long a nonce serves.
+const NONCE_LIFE: Duration = Duration::from_secs(300);
+/// Nonces whose use is remembered.
+const NONCES: usize = 1_024;
+/// A legal status of RFC 5626 §11.5 that the edge gives when a client's connection is gone.
+const FLOW_FAILED: u16 = 430;
+
+/// What the core server is told once.
+#[derive(Clone, Debug)]
+pub struct SwitchConfig {
+    /// The domain of the endpoints' addresses, and the realm of challenges.
+    pub domain: String,
+    /// The account's auth id: `ParentAuthID`.
+    pub auth_id: String,
+    /// The endpoints.
+    pub endpoints: Vec<Endpoint>,
+    /// Asked when an endpoint calls.
+    pub answer: Hook,
+    /// Told when such a call ends.
+    pub hangup: Option<Hook>,
+    /// The rules that custom headers are held to.
+    pub rules: RuleSet,
+    /// How long steps of the XML last.
+    pub pace: Pace,
+    /// Calls at once.
+    pub calls: usize,
+}
+
+/// A callback that somebody has to make, and to tell by [`Switch::hook_answered`].
+#[derive(Debug)]
+pub struct Ask {
+    /// The call's `CallUUID`.
+    pub call_uuid: String,
+    /// What the answer is for.
+    pub purpose: Purpose,
+    /// The callback.
+    pub callback: Callback,
+}
+
+/// What the answer to a callback is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Its XML is run; if there is none, the fallback URL is asked.
+    Answer,
+    /// Its XML is run.
+    Fallback,
+    /// Nothing.
+    Notice,
+}
+
+/// Users that behave in one way whatever the application says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Magic {
+    Echo,
+    Busy,
+    NoAnswer,
+    Decline,
+}
+
+impl Magic {
+    fn of(user: &str) -> Option<Self> {
+        match user {
+            "echo" => Some(Self::Echo),
+            "busy" => Some(Self::Busy),
+            "noanswer" => Some(Self::NoAnswer),
+            "decline" => Some(Self::Decline),
+            _ => None,
+        }
+    }
+}
+
+/// Where a leg is on its SIP side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    /// An endpoint's INVITE that is not answered.
+    Incoming(IncomingId),
+    /// A call of the agent.
+    Call(CallId),
+    /// Nowhere: it could not be placed.
+    None,
+}
+
+/// One call that lives.
+#[derive(Debug)]
+struct Live {
+    leg: Leg,
+    line: Line,
+    answer: Option<Hook>,
+    fallback: Option<Hook>,
+    ring: Option<Hook>,
+    hangup: Option<Hook>,
+    dropped: Vec<Dropped>,
+    script: Option<Script>,
+    /// The step for which the call is being answered: it begins once the 200 has left.
+    held: Option<Action>,
+    answered_ms: Option<u64>,
+    /// Why we are ending it.
+    ending: Option<(Cause, Source)>,
+    time_limit: Option<Duration>,
+    /// When `time_limit` is over.
+    limit: Option<Instant>,
+    deadline: Option<Instant>,
+}
+
+impl Live {
+    const fn new(leg: Leg, line: Line) -> Self {
+        Self {
+            leg,
+            line,
+            answer: None,
+            fallback: None,
+            ring: None,
+            hangup: None,
+            dropped: Vec::new(),
+            script: None,
+            held: None,
+            answered_ms: None,
+            ending: None,
+            time_limit: None,
+            limit: None,
+            deadline: None,
+        }
+    }
+}
+
+/// Names of live calls: the bits of their `CallUUID`.
+type LegId = u128;
+
+/// The core server's application.
+#[derive(Debug)]
+pub struct Switch {
+    config: SwitchConfig,
+    registrar: Registrar,
+    challenger: Challenger,
+    seed: Seed,
+    epoch: Epoch,
+    live: BTreeMap<LegId, Live>,
+    by_incoming: BTreeMap<IncomingId, LegId>,
+    by_call: BTreeMap<CallId, LegId>,
+    deadlines: Deadlines<LegId>,
+    reports: Reports,
+    asks: mpsc::UnboundedSender<Ask>,
+    tell: Tell,
+}
+
+impl Switch {
+    /// A switch that puts its callbacks into `asks`: at most four for each live call.
+    #[must_use]
+    pub fn new(
+        config: SwitchConfig,
+        seed: [u8; 32],
+        epoch: Epoch,
+        asks: mpsc::UnboundedSender<Ask>,
+        tell: Tell,
+    ) -> Self {
+        let mut seed = Seed::new(seed);
+        Self {
+            registrar: Registrar::new(config.endpoints.iter().cloned()),
+            challenger: Challenger::new(seed.key(), &config.domain, &[Algorithm::Md5], NONCE_LIFE, NONCES),
+            seed,
+            epoch,
+            live: BTreeMap::new(),
+            by_incoming: BTreeMap::new(),
+            by_call: BTreeMap::new(),
+            deadlines: Deadlines::new(),
+            reports: Reports::default(),
+            asks,
+            tell,
+            config,
+        }
+    }
+
+    /// Whether that endpoint can be called now.
+    #[must_use]
+    pub fn is_registered(&self, user: &str, now: Instant) -> bool {
+        self.registrar.binding(user, now).is_some()
+    }
+
+    /// What is known of that call.
+    #[must_use]
+    pub fn report(&self, call_uuid: &str) -> Option<CallReport> {
+        self.reports.find(call_uuid)
+    }
+
+    /// Sends the report of that call once nothing more will come. `answer` is dropped for a call that nobody knows.
+    pub fn wait(&mut self, call_uuid: &str, answer: oneshot::Sender<CallReport>) {
+        self.reports.wait(call_uuid, answer);
+    }
+
+    /// Places the calls of one request to the API.
+    ///
+    /// # Errors
+    /// [`ApiError`] when none is placed. A call that fails later tells so by its hangup callback.
+    pub fn place(&mut self, agent: &mut Agent, now: Instant, request: &CallRequest) -> Result<Placed, ApiError> {
+        if self.live.len().saturating_add(request.to.len()) > self.config.calls {
+            return Err(ApiError::TooMany);
+        }
+        let invalid = |_| ApiError::Invalid { name: "from", wanted: "a number or a sip: URI" };
+        let from = if is_sip(&request.from) {
+            UriBuf::parse(&request.from)
+        } else {
+            UriBuf::parse(format!("sip:{}@{}", request.from, self.config.domain))
+        };
+        let from = from.map_err(invalid)?;
+        let request_uuids = request.to.iter().map(|to| self.place_one(agent, now, request, &from, to)).collect();
+        Ok(Placed { request_uuids })
+    }
+
+    fn place_one(&mut self, agent: &mut Agent, now: Instant, request: &CallRequest, from: &UriBuf, to: &str) -> String {
+        let request_uuid = self.uuid().1;
+        let leg = Leg {
+            request_uuid: request_uuid.clone(),
+            caller_name: request.caller_name.clone(),
+            headers: request.sip_headers.headers.clone(),
+            ..self.leg(now, Direction::Outbound, request.from.trim_start_matches('+'), to)
+        };
+        let mut headers = vec![("X-CallUUID".to_owned(), leg.call_uuid.clone())];
+        headers.extend(leg.headers.iter().map(|header| (header.name.clone(), header.value.clone())));
+        let placed = self.destination(now, to).and_then(|(to, contact, route)| {
+            let mut call = agent::CallRequest::new(contact);
+            call.to = Some(to);
+            call.from = Some(from.clone());
+            call.route = route;
+            call.headers = headers;
+            call.ring_limit =
+                Some(request.hangup_on_ring.map_or(request.ring_timeout, |at| at.min(request.ring_timeout)));
+            agent.place_call(now, call).map_err(|error| {
+                tracing::debug!(%error, "the call was not placed");
+                causes::by_code(5010).unwrap_or(causes::UNKNOWN)
+            })
+        });
+        let mut live = Live::new(leg, placed.map_or(Line::None, Line::Call));
+        live.answer = Some(request.answer.clone());
+        live.fallback.clone_from(&request.fallback);
+        live.ring.clone_from(&request.ring);
+        live.hangup.clone_from(&request.hangup);
+        live.dropped = request.sip_headers.dropped.iter().map(Dropped::from).collect();
+        live.time_limit = Some(request.time_limit);
+        let id = self.begin(live);
+        if let Err(cause) = placed {
+            self.finish(now, id, cause, Source::Plivo);
+        }
+        request_uuid
+    }
+
+    /// To, Contact and route of a destination; or why it cannot be called.
+    fn destination(&self, now: Instant, to: &str) -> Result<(UriBuf, UriBuf, Vec<UriBuf>), Cause> {
+        let cause = |code| causes::by_code(code).unwrap_or(causes::UNKNOWN);
+        if !is_sip(to) {
+            // There is no telephone network here.
+            return Err(cause(3050));
+        }
+        let to = UriBuf::parse(to).map_err(|_| cause(2000))?;
+        let host = to.as_uri().host().map(|host| host.to_string()).unwrap_or_default();
+        let user = to.as_uri().user().filter(|_| host.eq_ignore_ascii_case(&self.config.domain)).ok_or(cause(2000))?;
+        let binding = self.registrar.binding(user, now).ok_or(causes::ENDPOINT_NOT_REGISTERED)?;
+        let (contact, path) = (binding.contact.clone(), binding.path.clone());
+        Ok((to, contact, path))
+    }
+
+    /// A callback was answered, or could not be.
+    pub fn hook_answered(
+        &mut self,
+        agent: &mut Agent,
+        now: Instant,
+        call_uuid: &str,
+        purpose: Purpose,
+        exchange: &Exchange,
+    ) {
+        let id = uuid::Uuid::parse_str(call_uuid).map_or(0, |uuid| uuid.as_u128());
+        let live = self.live.get_mut(&id);
+        let dropped = live.map(|live| std::mem::take(&mut live.dropped)).unwrap_or_default();
+        let webhook = Webhook::new(exchange, dropped);
+        self.tell.event(SandboxEvent::Webhook { call_uuid: call_uuid.to_owned(), webhook: Box::new(webhook.clone()) });
+        self.reports.change(call_uuid, |report| {
+            report.webhooks.push(webhook);
+            report.open = report.open.saturating_sub(1);
+        });
+        let Some(live) = self.live.get_mut(&id).filter(|live| live.ending.is_none()) else { return };
+        match purpose {
+            Purpose::Notice => {}
+            _ if exchange.is_success() => match xml::parse(&exchange.body) {
+                Ok(steps) => {
+                    let mut script = Script::new(steps, self.config.pace);
+                    script.start(now);
+                    live.script = Some(script);
+                    self.run(agent, now, id);
+                }
+                Err(error) => {
+                    let (cause, error) = (error.cause(), error.to_string());
+                    self.tell.event(SandboxEvent::BadXml { call_uuid: call_uuid.to_owned(), error });
+                    self.end(agent, now, id, cause, Source::Error);
+                }
+            },
+            Purpose::Answer if live.fallback.is_some() => {
+                let hook = live.fallback.take();
+                self.ask(id, hook, Purpose::Fallback, Moment::Answer);
+            }
+            Purpose::Answer | Purpose::Fallback => {
+                self.end(agent, now, id, causes::ERROR_REACHING_ANSWER_URL, Source::Error);
+            }
+        }
+    }
+
+    // Requests of endpoints.
+
+    fn register(&mut self, agent: &mut Agent, now: Instant, id: IncomingId, request: &Message) {
+        let answer = match self.authenticated(now, request) {
+            Err(answer) => answer,
+            Ok(user) => {
+                let aor = request.get::<To<'_>>().and_then(Result::ok);
+                if aor.and_then(|aor| aor.uri.user()) == Some(&user) {
+                    self.registered(now, &user, request)
+                } else {
+                    Answer::new(Status::FORBIDDEN)
+                }
+            }
+        };
+        let _ = agent.respond(now, id, answer);
+    }
+
+    fn registered(&mut self, now: Instant, user: &str, request: &Message) -> Answer {
+        match self.registrar.register(now, user, request) {
+            Err(status) => Answer::new(status),
+            Ok((change, headers)) => {
+                let user = user.to_owned();
+                match change {
+                    Change::Bound { contact, expires } => {
+                        self.tell.event(SandboxEvent::Registered { user, contact, expires });
+                    }
+                    Change::Removed => self.tell.event(SandboxEvent::Unregistered { user }),
+                    Change::Nothing => {}
+                }
+                Answer { headers, ..Answer::new(Status::OK) }
+            }
+        }
+    }
+
+    /// Who sends it, or what it is answered instead.
+    fn authenticated(&mut self, now: Instant, request: &Message) -> Result<String, Answer> {
+        let uri = std::str::from_utf8(request.request_uri_raw()).unwrap_or_default();
+        let method = request.method().map_or("", Method::as_str);
+        let signed = Signed { method, uri, body: request.body() };
+        let credentials = request.headers().filter(|header| header.id == HeaderId::Authorization);
+        let credentials = credentials.map(|header| header.value);
+        let registrar = &self.registrar;
+        let stale = match self.challenger.check(now, &signed, credentials, |user| registrar.secret_of(user)) {
+            Verdict::Ok { username } => return Ok(username),
+            Verdict::Malformed => return Err(Answer::new(Status::BAD_REQUEST)),
+            Verdict::Stale => true,
+            Verdict::Missing | Verdict::Wrong => false,
+        };
+        let salt = self.seed.word();
+        let challenges = self.challenger.challenge(now, salt, stale).into_iter();
+        let headers = challenges.map(|challenge| ("WWW-Authenticate".to_owned(), challenge)).collect();
+        Err(Answer { headers, ..Answer::new(Status::UNAUTHORIZED) })
+    }
+
+    /// An endpoint calls.
+    fn invited(&mut self, agent: &mut Agent, now: Instant, id: IncomingId, request: &Message) {
+        let from = request.get::<From<'_>>().and_then(Result::ok);
+        let caller = from.as_ref().and_then(|from| from.uri.user());
+        let refusal = match self.authenticated(now, request) {
+            Err(answer) => Some(answer),
+            Ok(user) if caller != Some(&user) => Some(Answer::new(Status::FORBIDDEN)),
+            Ok(_) if self.live.len() >= self.config.calls => {
+                Some(Answer::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "5"))
+            }
+            Ok(_) => None,
+        };
+        if let Some(answer) = refusal {
+            let _ = agent.respond(now, id, answer);
+            return;
+        }
+        let from = from.as_ref();
+        let uri = from.map(|from| format!("sip:{}@{}", from.uri.user().unwrap_or_default(), self.config.domain));
+        let to = request.get::<To<'_>>().and_then(Result::ok).map(|to| to.uri.raw().to_owned()).unwrap_or_default();
+        let mut leg = self.leg(now, Direction::Inbound, &uri.unwrap_or_default(), &to);
+        leg.caller_name = from.and_then(|from| from.display).map(|name| name.text().into_owned());
+        leg.sip_h_to = request.text(HeaderId::To);
+        let mut dropped = Vec::new();
+        for header in request.headers() {
+            let name = String::from_utf8_lossy(header.name);
+            if rules::is_prefixed(&name) {
+                match rules::check(&name, &header.text(), self.config.rules) {
+                    Ok(checked) => leg.headers.push(checked.header),
+                    Err(broken) => dropped.push(Dropped::from(&broken)),
+                }
+            }
+        }
+        let ringing = Status::new(180).map(|status| Answer::new(status).header("X-CallUUID", &leg.call_uuid));
+        let mut live = Live::new(leg, Line::Incoming(id));
+        live.dropped = dropped;
+        let magic = request.request_uri().ok().and_then(|uri| Magic::of(uri.user()?));
+        if magic.is_none() {
+            live.answer = Some(self.config.answer.clone());
+            live.hangup.clone_from(&self.config.hangup);
+        }
+        let leg = self.begin(live);
+        if let Some(ringing) = ringing.filter(|_| !matches!(magic, Some(Magic::Busy | Magic::Decline))) {
+            let _ = agent.respond(now, id, ringing);
+        }
+        match magic {
+            Some(Magic::Busy) => self.end(agent, now, leg, causes::BUSY_LINE, Source::CallRecipient),
+            Some(Magic::Decline) => self.end(agent, now, leg, causes::REJECTED, Source::CallRecipient),
+            Some(Magic::Echo) => self.accept(agent, now, leg),
+            Some(Magic::NoAnswer) => {}
+            None => self.ask_answer(leg),
+        }
+    }
+
+    // The life of a call.
+
+    fn leg(&mut self, now: Instant, direction: Direction, from: &str, to: &str) -> Leg {
+        Leg {
+            call_uuid: self.uuid().1,
+            request_uuid: String::new(),
+            from: from.to_owned(),
+            to: to.to_owned(),
+            direction,
+            caller_name: None,
+            sip_h_to: None,
+            headers: Vec::new(),
+            parent_auth_id: self.config.auth_id.clone(),
+            bill_rate: "0.00300".to_owned(),
+            started_ms: self.epoch.unix_ms(now),
+        }
+    }
+
+    fn begin(&mut self, live: Live) -> LegId {
+        let id = uuid::Uuid::parse_str(&live.leg.call_uuid).map_or(0, |uuid| uuid.as_u128());
+        match live.line {
+            Line::Incoming(incoming) => drop(self.by_incoming.insert(incoming, id)),
+            Line::Call(call) => drop(self.by_call.insert(call, id)),
+            Line::None => {}
+        }
+        self.reports.begin(&live.leg.call_uuid);
+        self.tell.event(SandboxEvent::Began {
+            call_uuid: live.leg.call_uuid.clone(),
+            direction: live.leg.direction,
+            from: live.leg.from.clone(),
+            to: live.leg.to.clone(),
+        });
+        self.live.insert(id, live);
+        id
+    }
+
+    fn ask_answer(&mut self, id: LegId) {
+        let hook = self.live.get_mut(&id).and_then(|live| live.answer.take());
+        self.ask(id, hook, Purpose::Answer, Moment::Answer);
+    }
+
+    /// Has the application asked or told, if there is a place for it.
+    fn ask(&mut self, id: LegId, hook: Option<Hook>, purpose: Purpose, moment: Moment<'_>) {
+        let (Some(hook), Some(live)) = (hook, self.live.get(&id)) else { return };
+        let callback = Callback {
+            event: moment.event().to_owned(),
+            method: hook.method,
+            url: hook.url,
+            params: live.leg.params(moment),
+            nonce: nonce(self.seed.wide()),
+        };
+        let call_uuid = live.leg.call_uuid.clone();
+        self.reports.change(&call_uuid, |report| report.open += 1);
+        if self.asks.send(Ask { call_uuid, purpose, callback }).is_err() {
+            tracing::debug!("nobody makes callbacks any more");
+        }
+    }
+
+    fn accept(&mut self, agent: &mut Agent, now: Instant, id: LegId) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        let Line::Incoming(incoming) = live.line else { return };
+        let headers = vec![("X-CallUUID".to_owned(), live.leg.call_uuid.clone())];
+        // If it is gone, its cancellation is on its way to us.
+        if let Ok(call) = agent.accept(now, incoming, Accept { headers, ..Accept::default() }) {
+            live.line = Line::Call(call);
+            self.by_incoming.remove(&incoming);
+            self.by_call.insert(call, id);
+        }
+    }
+
+    /// Does what the XML says until it has to wait.
+    fn run(&mut self, agent: &mut Agent, now: Instant, id: LegId) {
+        while let Some(live) = self.live.get_mut(&id).filter(|live| live.held.is_none()) {
+            let Some(action) = live.script.as_mut().and_then(Script::poll) else { break };
+            if action.answers() && live.answered_ms.is_none() {
+                live.held = Some(action);
+                self.accept(agent, now, id);
+            } else {
+                self.act(agent, now, id, action);
+            }
+        }
+        self.set_deadline(id);
+    }
+
+    fn act(&mut self, agent: &mut Agent, now: Instant, id: LegId, action: Action) {
+        let Some(live) = self.live.get(&id) else { return };
+        let call_uuid = live.leg.call_uuid.clone();
+        self.tell.event(match action {
+            Action::Speak { text, lasts } => SandboxEvent::Spoke { call_uuid, text, lasts },
+            Action::Play { url, lasts } => SandboxEvent::Played { call_uuid, url, lasts },
+            Action::Wait { lasts } => SandboxEvent::Waits { call_uuid, lasts },
+            Action::NotBuilt { element } => SandboxEvent::NotBuilt { call_uuid, element },
+            Action::Hangup { cause } => return self.end(agent, now, id, cause, Source::AnswerXml),
+        });
+    }
+
+    fn set_deadline(&mut self, id: LegId) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        let step = live.script.as_ref().filter(|_| live.held.is_none()).and_then(Script::poll_timeout);
+        let next = if live.ending.is_some() { None } else { step.into_iter().chain(live.limit).min() };
+        self.deadlines.set(id, live.deadline, next);
+        live.deadline = next;
+    }
+
+    /// Ends a call: by a final response, or by BYE or CANCEL.
+    fn end(&mut self, agent: &mut Agent, now: Instant, id: LegId, cause: Cause, source: Source) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        match live.line {
+            Line::Call(call) => {
+                live.ending = Some((cause, source));
+                if let Some(call) = agent.call(now, call) {
+                    call.hang_up();
+                }
+                self.set_deadline(id);
+            }
+            Line::Incoming(incoming) => {
+                let status = cause.status.and_then(Status::new).unwrap_or(Status::TEMPORARILY_UNAVAILABLE);
+                let answer = Answer::new(status).header("X-CallUUID", &live.leg.call_uuid);
+                let _ = agent.respond(now, incoming, answer);
+                self.finish(now, id, cause, source);
+            }
+            Line::None => self.finish(now, id, cause, source),
+        }
+    }
+
+    /// A call is over.
+    fn finish(&mut self, now: Instant, id: LegId, cause: Cause, source: Source) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        let ended = Ended { cause, source, answered_ms: live.answered_ms, ended_ms: self.epoch.unix_ms(now) };
+        let hook = live.hangup.take();
+        self.ask(id, hook, Purpose::Notice, Moment::Hangup(&ended));
+        let Some(live) = self.live.remove(&id) else { return };
+        self.deadlines.set(id, live.deadline, None);
+        match live.line {
+            Line::Incoming(incoming) => drop(self.by_incoming.remove(&incoming)),
+            Line::Call(call) => drop(self.by_call.remove(&call)),
+            Line::None => {}
+        }
+        let call_uuid = live.leg.call_uuid;
+        self.reports.change(&call_uuid, |report| report.end = Some((cause, source)));
+        self.tell.event(SandboxEvent::Ended { call_uuid, cause, source });
+    }
+
+    fn progressed(&mut self, id: LegId, response: &Message) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        live.leg.sip_h_to = response.text(HeaderId::To);
+        if let Some(hook) = live.ring.take() {
+            self.ask(id, Some(hook), Purpose::Notice, Moment::Ring);
+        }
+        if let Some(live) = self.live.get(&id) {
+            self.tell.event(SandboxEvent::Ringing { call_uuid: live.leg.call_uuid.clone() });
+        }
+    }
+
+    fn answered(&mut self, agent: &mut Agent, now: Instant, id: LegId, response: Option<&Message>) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        live.answered_ms = Some(self.epoch.unix_ms(now));
+        self.tell.event(SandboxEvent::Answered { call_uuid: live.leg.call_uuid.clone() });
+        if let Some(response) = response {
+            live.leg.sip_h_to = response.text(HeaderId::To);
+            live.limit = live.time_limit.map(|limit| now + limit);
+            self.set_deadline(id);
+            self.ask_answer(id);
+        } else if let Some(action) = live.held.take() {
+            self.act(agent, now, id, action);
+            self.run(agent, now, id);
+        }
+    }
+
+    fn uuid(&mut self) -> (LegId, String) {
+        let uuid = uuid::Builder::from_random_bytes(self.seed.wide().to_be_bytes()).into_uuid();
+        (uuid.as_u128(), uuid.to_string())
+    }
+}
+
+impl App for Switch {
+    fn on_event(&mut self, agent: &mut Agent, now: Instant, event: Event) {
+        match event {
+            Event::Incoming { id, request, call: None, .. } => match request.method() {
+                Some(Method::Register) => self.register(agent, now, id, &request),
+                Some(Method::Invite) => self.invited(agent, now, id, &request),
+                _ => drop(agent.respond(now, id, Answer::new(Status::METHOD_NOT_ALLOWED))),
+            },
+            Event::IncomingCancelled { id } => {
+                if let Some(leg) = self.by_incoming.get(&id).copied() {
+                    self.finish(now, leg, causes::CANCELED, Source::Caller);
+                }
+            }
+            Event::Progress { call, status, response } => {
+                if let Some(leg) = self.by_call.get(&call).copied().filter(|_| status.code() >= 180) {
+                    self.progressed(leg, &response);
+                }
+            }
+            Event::Answered { call, response, .. } => {
+                if let Some(leg) = self.by_call.get(&call).copied() {
+                    self.answered(agent, now, leg, response.as_deref());
+                }
+            }
+            Event::CallEnded { call, record } => {
+                if let Some(leg) = self.by_call.get(&call).copied() {
+                    let ours = self.live.get(&leg).and_then(|live| live.ending);
+                    let (cause, source) = ours.unwrap_or_else(|| cause_of(&record));
+                    self.finish(now, leg, cause, source);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn handle_timeout(&mut self, agent: &mut Agent, now: Instant) {
+        while let Some((_, id)) = self.deadlines.pop_due(now) {
+            let Some(live) = self.live.get_mut(&id) else { continue };
+            live.deadline = None;
+            if live.limit.is_some_and(|limit| limit <= now) {
+                self.end(agent, now, id, causes::SCHEDULED_HANGUP, Source::Plivo);
+                continue;
+            }
+            if let Some(script) = &mut live.script {
+                script.handle_timeout(now);
+            }
+            self.run(agent, now, id);
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.next().map(|(at, _)| at)
+    }
+}
+
+/// How a call ended that we did not end, in Plivo's words.
+fn cause_of(record: &CallRecord) -> (Cause, Source) {
+    let peer = match record.intent.direction {
+        crate::call::CallDirection::Inbound => Source::Caller,
+        crate::call::CallDirection::Outbound => Source::CallRecipient,
+    };
+    let network = || (causes::by_code(5000).unwrap_or(causes::UNKNOWN), Source::Error);
+    match &record.outcome {
+        Outcome::Answered { ended_by: Side::Remote, .. } => (causes::NORMAL_HANGUP, peer),
+        Outcome::Answered { ended_by: Side::Local, .. } => (causes::NORMAL_HANGUP, Source::Plivo),
+        Outcome::Answered { ended_by: Side::Neither, .. } => network(),
+        Outcome::Rejected { status } if status.code() == FLOW_FAILED => {
+            (causes::ENDPOINT_NOT_REGISTERED, Source::Plivo)
+        }
+        Outcome::Rejected { status }
+        | Outcome::AuthFailed { status, .. }
+        | Outcome::Redirected { status, .. }
+        | Outcome::NoAnswer { status: Some(status), .. } => (causes::of_refusal(status.code()), peer),
+        Outcome::NoAnswer { status: None, .. } => (causes::RING_TIMEOUT, Source::Plivo),
+        Outcome::Cancelled { by: Side::Remote } => (causes::CANCELED, Source::Caller),
+        Outcome::Cancelled { .. } => (causes::CANCELED, Source::ApiRequest),
+        Outcome::Unreachable { .. } => (causes::ENDPOINT_NOT_REGISTERED, Source::Plivo),
+        Outcome::Violated { .. } | Outcome::Refused { .. } => network(),
+    }
+}
+
+fn is_sip(text: &str) -> bool {
+    text.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sip:"))
+}

@@ -1,0 +1,4 @@
+//! The edge by itself, and the whole sandbox over real sockets on the loopback.
+
+mod edge;
+mod whole;
