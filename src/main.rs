@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    sipcall::cli::run().into()
+    sipcall::cli::run()
 }

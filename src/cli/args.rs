@@ -366,17 +366,20 @@ Examples:
   sipcall sandbox
   sipcall sandbox --sip 127.0.0.1:0 --http 127.0.0.1:0 --ready-file ready.json
   sipcall sandbox --endpoint alice:wonderland --answer-url http://127.0.0.1:5000/answer
-  sipcall sandbox -- python3 my_plivo_program.py")]
+  sipcall sandbox --callee bob -- python3 make_call.py")]
 pub struct SandboxArgs {
-    /// Where its SIP side listens, UDP and TCP; port 0 lets the system choose
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:5060")]
-    pub sip: SocketAddr,
-    /// Where its HTTP side listens
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
-    pub http: SocketAddr,
+    /// Where its SIP side listens, UDP and TCP [default: 127.0.0.1:5060; a free port with CMD]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub sip: Option<SocketAddr>,
+    /// Where its HTTP side listens [default: 127.0.0.1:8080; a free port with CMD]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub http: Option<SocketAddr>,
     /// Somebody who may register. Repeatable
     #[arg(long, value_name = "USER:PASSWORD", value_parser = endpoint)]
     pub endpoint: Vec<(String, String)>,
+    /// An endpoint for which the sandbox is the phone itself: it answers every call
+    #[arg(long, value_name = "USER")]
+    pub callee: Option<String>,
     /// What an endpoint's own call asks
     #[arg(long, value_name = "URL", conflicts_with = "answer_xml")]
     pub answer_url: Option<String>,

@@ -1,36 +1,170 @@
-//! stub
-use crate::agent::Known;
-use crate::plivo::rules::RuleSet;
-use crate::record::Told;
-use std::io;
+//! A sandbox as the commands see it: embedded, for as long as the command lives, or a running one that is asked over
+//! its HTTP side for addresses and credentials.
 
-pub struct Embedded {
-    pub answer_url: Option<String>,
-    pub answer_xml: Option<String>,
-    pub rules: RuleSet,
-}
+use super::exit::Exit;
+use super::output::Printer;
+use super::phone::Unready;
+use crate::agent::Known;
+use crate::plivo::profile::DOMAIN;
+use crate::plivo::request::Hook;
+use crate::plivo::sandbox::{AnswerBy, Running, Sandbox, SandboxConfig, SandboxEvent};
+use crate::record::Told;
+use crate::time::Duration;
+use serde_json::Value;
+use std::future::pending;
+use std::net::SocketAddr;
+
+/// How long the platform's last word on a call is waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A sandbox, and who we are in it.
+#[derive(Debug)]
 pub struct Guest {
+    /// The user of our endpoint.
     pub user: String,
+    /// Its password.
     pub password: String,
-    pub domain: String,
+    sip: SocketAddr,
+    place: Place,
 }
+
+#[derive(Debug)]
+enum Place {
+    Here(Box<Running>),
+    There { http: String, client: reqwest::Client },
+}
+
 impl Guest {
-    pub async fn embedded(_: Embedded) -> io::Result<Self> {
-        Err(io::Error::other("not in this build"))
+    /// Starts a sandbox on ports of the system's choice.
+    ///
+    /// # Errors
+    /// Ports or randomness are not to be had.
+    pub async fn embedded(config: SandboxConfig) -> Result<Self, Unready> {
+        let running = Sandbox::start(config).await.map_err(|error| unreached(&error))?;
+        let endpoint = running.endpoints.first().cloned();
+        let endpoint = endpoint.ok_or_else(|| Unready::new(Exit::Internal, "the sandbox has no endpoint"))?;
+        let sip = running.sip_udp;
+        Ok(Self { user: endpoint.user, password: endpoint.password, sip, place: Place::Here(Box::new(running)) })
     }
-    pub async fn of(_: &str) -> io::Result<Self> {
-        Err(io::Error::other("not in this build"))
+
+    /// The sandbox that runs at that HTTP address, as its endpoint `user` or its first one.
+    ///
+    /// # Errors
+    /// Nobody answers there, or somebody else does.
+    pub async fn running(http: &str, user: Option<&str>) -> Result<Self, Unready> {
+        let http = if http.contains("://") { http.to_owned() } else { format!("http://{http}") };
+        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE * 2).build();
+        let client = client.map_err(|error| unreached(&error))?;
+        let described = get(&client, &format!("{http}/sandbox.json")).await.map_err(|error| unreached(&error))?;
+        let other = || Unready::new(Exit::Unreached, format!("what answers at {http} is not a sandbox of sipcall"));
+        let sip = described["sip_udp"].as_str().and_then(|sip| sip.parse().ok()).ok_or_else(other)?;
+        let endpoints = described["endpoints"].as_array().ok_or_else(other)?;
+        let wanted = |endpoint: &&Value| user.is_none_or(|user| endpoint["user"].as_str() == Some(user));
+        let endpoint = endpoints.iter().find(wanted).ok_or_else(|| {
+            Unready::new(Exit::Config, format!("the sandbox has no endpoint {}", user.unwrap_or_default()))
+        })?;
+        let text = |key: &str| endpoint[key].as_str().map(str::to_owned).ok_or_else(other);
+        Ok(Self { user: text("user")?, password: text("password")?, sip, place: Place::There { http, client } })
     }
+
+    /// Where the platform's domain is.
+    #[must_use]
     pub fn known(&self) -> Known {
-        todo!()
+        Known { host: DOMAIN.to_owned(), port: None, addr: self.sip.ip(), to_port: Some(self.sip.port()) }
     }
-    pub async fn told(&self, _: &str) -> Option<Told> {
-        None
+
+    /// What happens next in an embedded sandbox; never, in another.
+    pub async fn event(&mut self) -> SandboxEvent {
+        let event = match &mut self.place {
+            Place::Here(running) => running.events.recv().await,
+            Place::There { .. } => None,
+        };
+        match event {
+            Some(event) => event,
+            None => pending().await,
+        }
     }
-    pub async fn leave(self) {}
+
+    /// What the sandbox says of a call: how it ended there, and which webhooks it caused.
+    pub async fn told(&self, call_uuid: &str) -> Told {
+        if call_uuid.is_empty() {
+            return Told::default();
+        }
+        match &self.place {
+            Place::Here(running) => match running.report(call_uuid, PATIENCE).await {
+                Some(report) => Told { plivo: Some(report.plivo()), webhooks: Some(report.webhooks()) },
+                None => Told::default(),
+            },
+            Place::There { http, client } => {
+                let mut report = get(client, &format!("{http}/sandbox/calls/{call_uuid}")).await.unwrap_or_default();
+                let mut take = |key: &str| report.get_mut(key).map(Value::take).filter(|value| !value.is_null());
+                Told { plivo: take("plivo"), webhooks: take("webhooks") }
+            }
+        }
+    }
+
+    /// Says what went past the edge of an embedded sandbox, and ends it.
+    pub async fn leave(self, printer: &mut Printer) {
+        if let Place::Here(running) = self.place {
+            printer.step("sandbox", &format!("{} requests went past its edge", running.bypassed()));
+            if let Err(error) = running.shutdown().await {
+                printer.note(&format!("sandbox: {error}"));
+            }
+        }
+    }
 }
-impl std::fmt::Display for Guest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("x")
+
+/// What an embedded sandbox answers calls by.
+#[must_use]
+pub fn answer_by(url: Option<&String>, xml: Option<String>) -> AnswerBy {
+    let default = SandboxConfig::default().answer;
+    let by_url = url.map(|url| AnswerBy::Url(Hook { url: url.clone(), method: Default::default() }));
+    by_url.or(xml.map(AnswerBy::Xml)).unwrap_or(default)
+}
+
+async fn get(client: &reqwest::Client, url: &str) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+    let body = client.get(url).send().await?.error_for_status()?.bytes().await?;
+    Ok(serde_json::from_slice(&body)?)
+}
+
+fn unreached(error: &impl ToString) -> Unready {
+    Unready::new(Exit::Unreached, format!("sandbox: {}", error.to_string()))
+}
+
+/// A line for what happened in a sandbox: a word and a text.
+#[must_use]
+pub fn line(event: &SandboxEvent) -> (&'static str, String) {
+    match event {
+        SandboxEvent::Registered { user, contact, expires } => {
+            ("endpoint", format!("{user} is at {contact} for {} s", expires.as_secs()))
+        }
+        SandboxEvent::Unregistered { user } => ("endpoint", format!("{user} has left")),
+        SandboxEvent::Began { from, to, .. } => ("call", format!("from {from} to {to}")),
+        SandboxEvent::Ringing { .. } => ("callee", "rings".to_owned()),
+        SandboxEvent::Answered { .. } => ("callee", "is up".to_owned()),
+        SandboxEvent::Webhook { webhook, .. } => {
+            let headers: Vec<String> = webhook
+                .params
+                .iter()
+                .filter(|(name, _)| name.starts_with("X-PH-"))
+                .map(|(name, value)| format!(" {name}={value}"))
+                .collect();
+            let outcome = webhook.status.map_or_else(
+                || webhook.error.clone().unwrap_or_else(|| "no answer".to_owned()),
+                |status| status.to_string(),
+            );
+            let url = webhook.url.split(['?', '#']).next().unwrap_or_default();
+            let asked = format!("{} {} {url}{}", webhook.event, webhook.method, headers.concat());
+            ("webhook", format!("{asked}: {outcome} in {} ms", webhook.ms))
+        }
+        SandboxEvent::BadXml { error, .. } => ("xml", error.clone()),
+        SandboxEvent::Spoke { text, .. } => ("speaks", format!("\"{text}\"")),
+        SandboxEvent::Played { url, .. } => ("plays", url.clone()),
+        SandboxEvent::Waits { lasts, .. } => ("waits", format!("{} s", lasts.as_secs())),
+        SandboxEvent::NotBuilt { element, .. } => ("xml", format!("<{element}> is not built yet: passed over")),
+        SandboxEvent::Ended { cause, source, .. } => {
+            ("call", format!("ended: {} {} by {}", cause.code, cause.name, source.as_str()))
+        }
+        SandboxEvent::Bypassed { what } => ("bypassed", what.clone()),
     }
 }

@@ -4,13 +4,16 @@ use super::args::InviteArgs;
 use super::config::Config;
 use super::exit::{Circumstances, Exit, of_call};
 use super::expect::param_arrived;
-use super::guest::{Embedded, Guest};
+use super::guest::{Guest, answer_by, line};
 use super::headers::Headers;
 use super::output::Printer;
 use super::phone::{Identity, NOBODY, Parts, Phone, Unready, held, identity, now_unix_ms, profile, store_path};
 use super::target::target;
 use crate::agent::{CallRequest, Event, Profile, Transport};
+use crate::call::digest::Secret;
 use crate::call::{CallRecord, MediaPrefs, Session};
+use crate::plivo::profile::DOMAIN;
+use crate::plivo::sandbox::{SandboxConfig, SandboxEvent};
 use crate::record::{CallJson, Durability, Store, Told};
 use crate::time::Duration;
 use crate::transport::{Call, CallEvent};
@@ -23,9 +26,9 @@ use tokio::sync::mpsc;
 /// # Errors
 /// [`Unready`] for what kept the INVITE from leaving.
 pub async fn run(args: &InviteArgs, config: &Config, printer: &mut Printer) -> Result<Exit, Unready> {
-    let sandbox = sandbox(args, config, printer).await?;
+    let mut sandbox = sandbox(args, config, printer).await?;
     let identity = match &sandbox {
-        Some(guest) => Some(guest_identity(guest, config)?),
+        Some(guest) => Some(guest_identity(guest, config)),
         None => identity(config, &args.who)?,
     };
     let (request, warnings) = request(args, config, identity.as_ref(), printer)?;
@@ -43,14 +46,14 @@ pub async fn run(args: &InviteArgs, config: &Config, printer: &mut Printer) -> R
     if registers {
         phone.register(printer).await?;
     }
-    let (record, signal) = call(args, config, request, &mut phone, printer).await?;
+    let (record, signal) = call(args, config, request, &mut phone, sandbox.as_mut(), printer).await?;
     if let (true, Some(account)) = (registers, phone.account) {
         // A binding that stays behind makes the next caller find us busy until it runs out.
         let client = phone.client.clone();
         let _ = phone.watching(printer, client.unregister(account)).await;
     }
     let told = match &sandbox {
-        Some(guest) => guest.told(&call_uuid(&record)).await.unwrap_or_default(),
+        Some(guest) => guest.told(&call_uuid(&record)).await,
         None => Told::default(),
     };
     let unwritten = phone.put_down(printer).await;
@@ -60,7 +63,7 @@ pub async fn run(args: &InviteArgs, config: &Config, printer: &mut Printer) -> R
     }
     printer.call(&CallJson::ended(&record, &told));
     if let Some(guest) = sandbox {
-        guest.leave().await;
+        guest.leave(printer).await;
     }
     Ok(judge(args, config, &record, &told, signal, unwritten.is_some()))
 }
@@ -71,6 +74,7 @@ async fn call(
     config: &Config,
     mut request: CallRequest,
     phone: &mut Phone,
+    mut sandbox: Option<&mut Guest>,
     printer: &mut Printer,
 ) -> Result<(Box<CallRecord>, Option<Exit>), Unready> {
     request.account = phone.account;
@@ -83,13 +87,17 @@ async fn call(
     let mut hang_up_at: Option<tokio::time::Instant> = None;
     let mut signal = None;
     loop {
-        match phone.watching(printer, next(&mut events, hang_up_at)).await {
+        match phone.watching(printer, next(&mut events, sandbox.as_deref_mut(), hang_up_at)).await {
             Ok(Next::Event(CallEvent::Ended(record))) => return Ok((record, signal)),
             Ok(Next::Event(event)) => {
                 if matches!(event, CallEvent::Answered(_)) {
                     hang_up_at = Some(tokio::time::Instant::now() + talk);
                 }
                 show(printer, &call, event);
+            }
+            Ok(Next::Sandbox(event)) => {
+                let (word, text) = line(&event);
+                printer.step(word, &text);
             }
             Ok(Next::HangUp) => {
                 hang_up_at = None;
@@ -110,11 +118,22 @@ async fn call(
 /// What happens next to a call.
 enum Next {
     Event(CallEvent),
+    Sandbox(SandboxEvent),
     HangUp,
     Closed,
 }
 
-async fn next(events: &mut mpsc::Receiver<CallEvent>, hang_up_at: Option<tokio::time::Instant>) -> Next {
+async fn next(
+    events: &mut mpsc::Receiver<CallEvent>,
+    sandbox: Option<&mut Guest>,
+    hang_up_at: Option<tokio::time::Instant>,
+) -> Next {
+    let happened = async {
+        match sandbox {
+            Some(guest) => guest.event().await,
+            None => pending().await,
+        }
+    };
     let talked = async {
         match hang_up_at {
             Some(at) => tokio::time::sleep_until(at).await,
@@ -123,6 +142,7 @@ async fn next(events: &mut mpsc::Receiver<CallEvent>, hang_up_at: Option<tokio::
     };
     tokio::select! {
         event = events.recv() => event.map_or(Next::Closed, Next::Event),
+        event = happened => Next::Sandbox(event),
         () = talked => Next::HangUp,
     }
 }
@@ -185,37 +205,36 @@ fn registers(config: &Config, identity: Option<&Identity>) -> bool {
 
 /// The sandbox to call through: an embedded one, a running one, or none.
 async fn sandbox(args: &InviteArgs, config: &Config, printer: &mut Printer) -> Result<Option<Guest>, Unready> {
-    let unready = |error: std::io::Error| Unready::new(Exit::Unreached, format!("sandbox: {error}"));
     match (args.way.sandbox.as_deref(), config.text("sandbox")) {
         (Some(""), _) => {
-            let rules = config.text("header_rules").and_then(|rules| rules.parse().ok()).unwrap_or_default();
             let xml = args.answer_xml.as_ref().map(std::fs::read_to_string).transpose();
             let xml = xml.map_err(|error| Unready::new(Exit::Usage, format!("--answer-xml: {error}")))?;
-            let embedded = Embedded { answer_url: args.answer_url.clone(), answer_xml: xml, rules };
-            let guest = Guest::embedded(embedded).await.map_err(unready)?;
-            printer.step("sandbox", &guest.to_string());
+            let rules = config.text("header_rules").and_then(|rules| rules.parse().ok()).unwrap_or_default();
+            let answer = answer_by(args.answer_url.as_ref(), xml);
+            let guest = Guest::embedded(SandboxConfig { answer, rules, ..SandboxConfig::default() }).await?;
+            printer.decided(&format!("an embedded sandbox answers for {DOMAIN} at {}", guest.known().addr));
             Ok(Some(guest))
         }
-        (_, Some(http)) => Guest::of(http).await.map(Some).map_err(unready),
+        (_, Some(http)) => Guest::running(http, args.who.user.as_deref()).await.map(Some),
         _ => Ok(None),
     }
 }
 
 /// Who we are in a sandbox.
-fn guest_identity(guest: &Guest, config: &Config) -> Result<Identity, Unready> {
+fn guest_identity(guest: &Guest, config: &Config) -> Identity {
     let mut settings = super::config::AccountSettings {
         name: Some("sandbox".to_owned()),
-        uri: format!("sip:{}@{}", guest.user, guest.domain),
+        uri: format!("sip:{}@{DOMAIN}", guest.user),
         user: guest.user.clone(),
-        domain: guest.domain.clone(),
+        domain: DOMAIN.to_owned(),
         profile: "plivo".to_owned(),
         register: config.flag("register"),
         transport: config.text("transport").map(str::to_owned),
         ..Default::default()
     };
     settings.display_name = config.text("display_name").map(str::to_owned);
-    let profile = profile(config.text("profile").unwrap_or("auto"), &guest.domain, true);
-    Ok(Identity { settings, secret: Some(crate::call::digest::Secret::Password(guest.password.clone())), profile })
+    let profile = profile(config.text("profile").unwrap_or("auto"), DOMAIN, true);
+    Identity { settings, secret: Some(Secret::Password(guest.password.clone())), profile }
 }
 
 /// The X-CallUUID that the call was given.

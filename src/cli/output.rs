@@ -83,6 +83,13 @@ impl Printer {
         }
     }
 
+    /// A step of what happens beside the command whose output is not ours: to stderr.
+    pub fn aside_step(&mut self, word: &str, text: &str) {
+        if !self.quiet {
+            self.aside(&format!("{word:<11}{}\n", visible(text.as_bytes())));
+        }
+    }
+
     /// A ladder: with the result as text, beside it otherwise.
     pub fn ladder(&mut self, ladder: &str) {
         match self.format {

@@ -8,10 +8,11 @@ use super::phone::{Unready, columns};
 use super::{calls, config, invite, options, register, sandbox};
 use clap::Parser;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// Runs the command that the process was started with.
 #[must_use]
-pub fn run() -> Exit {
+pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let variable = |name: &str| std::env::var(name).ok();
     let sources = Sources {
@@ -31,26 +32,27 @@ pub fn run() -> Exit {
         Ok(exit) => exit,
         Err(unready) => {
             printer.error(&unready.text);
-            unready.exit
+            unready.exit.into()
         }
     }
 }
 
-fn dispatch(command: &Command, config: &Config, printer: &mut Printer) -> Result<Exit, Unready> {
-    match command {
+fn dispatch(command: &Command, config: &Config, printer: &mut Printer) -> Result<ExitCode, Unready> {
+    let exit = match command {
+        Command::Sandbox(args) => return within(sandbox::run(args, config, printer)),
         Command::Invite(args) => within(invite::run(args, config, printer)),
         Command::Register(args) => within(register::run(args, config, printer)),
         Command::Options(args) => within(options::run(args, config, printer)),
-        Command::Sandbox(args) => within(sandbox::run(args, config, printer)),
         Command::Calls(command) => {
             calls::run(command, config, columns(), printer).map_err(|error| Unready::new(error.exit(), error))
         }
         Command::Config(command) => Ok(config::run(command, config, printer)?),
-    }
+    };
+    exit.map(ExitCode::from)
 }
 
 /// Runs something that waits for the network.
-fn within(what: impl Future<Output = Result<Exit, Unready>>) -> Result<Exit, Unready> {
+fn within<T>(what: impl Future<Output = Result<T, Unready>>) -> Result<T, Unready> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
     runtime.map_err(|error| Unready::new(Exit::Internal, error))?.block_on(what)
 }

@@ -1,9 +1,207 @@
-//! stub
+//! `sipcall sandbox`: a Plivo on this machine, until Ctrl-C or for as long as a command runs.
+
 use super::args::SandboxArgs;
 use super::config::Config;
 use super::exit::Exit;
+use super::guest::{answer_by, line};
 use super::output::Printer;
 use super::phone::Unready;
-pub async fn run(_args: &SandboxArgs, _config: &Config, _printer: &mut Printer) -> Result<Exit, Unready> {
-    Ok(Exit::Done)
+use crate::plivo::account::Credentials;
+use crate::plivo::python::{SANDBOX_VARIABLE, SITECUSTOMIZE};
+use crate::plivo::sandbox::{Endpoint, Running, Sandbox, SandboxConfig, SandboxEvent};
+use serde_json::json;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Runs it.
+///
+/// # Errors
+/// [`Unready`] for what kept it from listening, or the command from starting.
+pub async fn run(args: &SandboxArgs, config: &Config, printer: &mut Printer) -> Result<ExitCode, Unready> {
+    let mut running = Sandbox::start(settings(args, config)?).await;
+    let running = running.as_mut().map_err(|error| Unready::new(Exit::Unreached, format!("sandbox: {error}")))?;
+    if let Some(path) = &args.ready_file {
+        write_ready(path, running)
+            .map_err(|error| Unready::new(Exit::Unwritten, format!("{}: {error}", path.display())))?;
+    }
+    if args.print_env {
+        for (name, value) in environment(running) {
+            printer.line(&format!("export {name}={value}"));
+        }
+    }
+    if args.run.is_empty() {
+        introduce(running, args.print_env, printer);
+        return watch(running, printer).await.map(ExitCode::from);
+    }
+    accompany(&args.run, running, printer).await
+}
+
+/// What the flags make of a sandbox.
+fn settings(args: &SandboxArgs, config: &Config) -> Result<SandboxConfig, Unready> {
+    let usage = |text: &str| Unready::new(Exit::Usage, text);
+    let port = |usual: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, if args.run.is_empty() { usual } else { 0 }));
+    let (sip, http) = (args.sip.unwrap_or_else(|| port(5060)), args.http.unwrap_or_else(|| port(8080)));
+    let made_up = args.auth_id.is_none() || args.auth_token.is_none() || args.endpoint.is_empty();
+    if made_up && !(sip.ip().is_loopback() && http.ip().is_loopback()) {
+        return Err(usage("beyond the loopback others can reach it: give --auth-id, --auth-token and --endpoint"));
+    }
+    let credentials = match (&args.auth_id, &args.auth_token) {
+        (Some(id), Some(token)) => Some(Credentials { auth_id: id.clone(), auth_token: token.clone() }),
+        (None, None) => None,
+        _ => return Err(usage("--auth-id and --auth-token go together")),
+    };
+    let xml = args.answer_xml.as_ref().map(fs::read_to_string).transpose();
+    let xml = xml.map_err(|error| Unready::new(Exit::Usage, format!("--answer-xml: {error}")))?;
+    let endpoint = |(user, password): &(String, String)| Endpoint { user: user.clone(), password: password.clone() };
+    let mut endpoints: Vec<Endpoint> = args.endpoint.iter().map(endpoint).collect();
+    if let Some(callee) = args.callee.as_ref().filter(|callee| !endpoints.iter().any(|e| e.user == **callee)) {
+        endpoints.push(Endpoint { user: callee.clone(), password: "sandbox".to_owned() });
+    }
+    Ok(SandboxConfig {
+        sip,
+        http,
+        endpoints,
+        answer: answer_by(args.answer_url.as_ref(), xml),
+        rules: config.text("header_rules").and_then(|rules| rules.parse().ok()).unwrap_or_default(),
+        credentials,
+        callee: args.callee.clone(),
+        seed: args.seed.map(|seed| std::array::from_fn(|at| seed.to_le_bytes()[at % 8])),
+        ..SandboxConfig::default()
+    })
+}
+
+/// What a program needs to use it as its Plivo.
+fn environment(running: &Running) -> Vec<(&'static str, String)> {
+    vec![
+        ("PLIVO_AUTH_ID", running.credentials.auth_id.clone()),
+        ("PLIVO_AUTH_TOKEN", running.credentials.auth_token.clone()),
+        ("SIPCALL_SANDBOX", running.http.to_string()),
+        (SANDBOX_VARIABLE, format!("http://{}", running.http)),
+    ]
+}
+
+/// Written once everything listens, under another name first, so that nobody reads half of it.
+fn write_ready(path: &Path, running: &Running) -> io::Result<()> {
+    let ready = json!({
+        "sip_udp": running.sip_udp, "sip_tcp": running.sip_tcp, "http": running.http,
+        "auth_id": running.credentials.auth_id, "auth_token": running.credentials.auth_token,
+    });
+    let half = path.with_extension("half");
+    fs::write(&half, format!("{ready}\n"))?;
+    fs::rename(&half, path)
+}
+
+fn introduce(running: &Running, environment_shown: bool, printer: &mut Printer) {
+    printer.step("sip", &format!("{} (udp and tcp)", running.sip_udp));
+    printer.step("http", &format!("http://{}", running.http));
+    if !environment_shown {
+        printer.step("auth id", &running.credentials.auth_id);
+        printer.step("auth token", &running.credentials.auth_token);
+    }
+    for endpoint in &running.endpoints {
+        printer.step("endpoint", &format!("{}, password {}", endpoint.user, endpoint.password));
+    }
+    let user = running.endpoints.first().map_or("alice", |endpoint| endpoint.user.as_str());
+    let http = running.http;
+    printer.step("try", &format!("sipcall invite --sandbox={http} echo -H Test=Sample"));
+    printer.step(
+        "or",
+        &format!(
+            "curl -u {}:{} http://{http}/v1/Account/{}/Call/ -d from=14155550100 -d to=sip:{user}@phone.plivo.com \
+             -d answer_url=http://{http}/answer.xml -d sip_headers=Test=Sample",
+            running.credentials.auth_id, running.credentials.auth_token, running.credentials.auth_id
+        ),
+    );
+}
+
+/// Tells what happens until a signal ends it.
+async fn watch(running: &mut Running, printer: &mut Printer) -> Result<Exit, Unready> {
+    let on = |kind| signal(kind).map_err(|error| Unready::new(Exit::Internal, error));
+    let (mut interrupt, mut terminate) = (on(SignalKind::interrupt())?, on(SignalKind::terminate())?);
+    loop {
+        tokio::select! {
+            Some(event) = running.events.recv() => {
+                let (word, text) = line(&event);
+                printer.step(word, &text);
+            }
+            _ = interrupt.recv() => return Ok(Exit::Interrupted),
+            _ = terminate.recv() => return Ok(Exit::Terminated),
+        }
+    }
+}
+
+/// Runs a command that has it as its Plivo, and ends with it, and with its code.
+async fn accompany(command: &[String], running: &mut Running, printer: &mut Printer) -> Result<ExitCode, Unready> {
+    let python = PythonPath::new().map_err(|error| Unready::new(Exit::Unwritten, format!("PYTHONPATH: {error}")))?;
+    let (program, arguments) = command.split_first().ok_or_else(|| Unready::new(Exit::Usage, "no command"))?;
+    let mut child = Command::new(program);
+    child.args(arguments).envs(environment(running)).env("PYTHONPATH", python.variable()).kill_on_drop(true);
+    let mut child = child.spawn().map_err(|error| Unready::new(Exit::Usage, format!("{program}: {error}")))?;
+    let mut live = 0_usize;
+    let status = loop {
+        tokio::select! {
+            biased;
+            Some(event) = running.events.recv() => follow(&event, &mut live, printer),
+            status = child.wait() => break status,
+        }
+    };
+    let status = status.map_err(|error| Unready::new(Exit::Internal, error))?;
+    // Calls that the command set off are seen through to their end, within reason.
+    let until = tokio::time::Instant::now() + SEE_THROUGH;
+    while live > 0 {
+        match tokio::time::timeout_at(until, running.events.recv()).await {
+            Ok(Some(event)) => follow(&event, &mut live, printer),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+}
+
+/// Tells an event beside the command's own output, and keeps count of the calls that are not over.
+fn follow(event: &SandboxEvent, live: &mut usize, printer: &mut Printer) {
+    match event {
+        SandboxEvent::Began { .. } => *live += 1,
+        SandboxEvent::Ended { .. } => *live = live.saturating_sub(1),
+        _ => {}
+    }
+    let (word, text) = line(event);
+    printer.aside_step(word, &text);
+}
+
+/// How long calls may go on after the command that set them off has ended.
+const SEE_THROUGH: crate::time::Duration = crate::time::Duration::from_secs(10);
+
+/// A folder with the `sitecustomize` that leads a Python program here; gone when this is.
+struct PythonPath(PathBuf);
+
+impl PythonPath {
+    fn new() -> io::Result<Self> {
+        let folder = std::env::temp_dir().join(format!("sipcall-python-{}", uuid::Uuid::new_v4()));
+        fs::create_dir(&folder)?;
+        let own = Self(folder);
+        fs::write(own.0.join("sitecustomize.py"), SITECUSTOMIZE)?;
+        Ok(own)
+    }
+
+    /// This folder before whatever the user has there.
+    fn variable(&self) -> OsString {
+        let mut path = self.0.clone().into_os_string();
+        if let Some(own) = std::env::var_os("PYTHONPATH").filter(|own| !own.is_empty()) {
+            path.push(":");
+            path.push(own);
+        }
+        path
+    }
+}
+
+impl Drop for PythonPath {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
