@@ -230,32 +230,15 @@ impl fmt::Debug for Running {
 
 /// Binds and starts everything but the callee.
 fn start(config: SandboxConfig) -> io::Result<Running> {
-    let mut seed = Seed::new(match config.seed {
-        Some(seed) => seed,
-        None => {
-            let mut seed = [0; 32];
-            rand::rngs::SysRng.try_fill_bytes(&mut seed).map_err(io::Error::other)?;
-            seed
-        }
-    });
+    let mut seed = Seed::new(config.seed.map_or_else(random, Ok)?);
     let credentials = config.credentials.clone().unwrap_or_else(|| made_credentials(&mut seed));
     let endpoints = endpoints(&config, &mut seed);
     let edge_driver = bind_sip(config.sip)?;
     let sip = edge_driver.locals().first().map_or(config.sip, |(_, at)| *at);
     let core_driver = bind_core(sip)?;
     let core_at = core_driver.locals().first().map_or(sip, |(_, at)| *at);
-    let listener = std::net::TcpListener::bind(config.http)
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on http {}: {error}", config.http)))?;
-    listener.set_nonblocking(true)?;
-    let http = listener.local_addr()?;
-
-    let (answer, answer_xml) = match config.answer {
-        AnswerBy::Url(hook) => (hook, None),
-        AnswerBy::Xml(xml) => {
-            let url = format!("http://{}{}", reachable(http), http::ANSWER_XML);
-            (Hook { url, method: Method::Get }, Some(xml))
-        }
-    };
+    let (listener, http) = bind_http(config.http)?;
+    let (answer, answer_xml) = answer_hook(config.answer, http);
     let (tell, events) = Tell::new();
     let (core, core_commands) = commands();
     let desk = Desk {
@@ -379,6 +362,31 @@ async fn make_callbacks(webhooks: Webhooks, mut asked: mpsc::UnboundedReceiver<A
             });
         });
     }
+}
+
+fn random() -> io::Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    rand::rngs::SysRng.try_fill_bytes(&mut seed).map_err(io::Error::other)?;
+    Ok(seed)
+}
+
+/// What endpoints' calls ask, and what the sandbox has to serve for it.
+fn answer_hook(answer: AnswerBy, http: SocketAddr) -> (Hook, Option<String>) {
+    match answer {
+        AnswerBy::Url(hook) => (hook, None),
+        AnswerBy::Xml(xml) => {
+            let url = format!("http://{}{}", reachable(http), http::ANSWER_XML);
+            (Hook { url, method: Method::Get }, Some(xml))
+        }
+    }
+}
+
+fn bind_http(at: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)> {
+    let listener = std::net::TcpListener::bind(at)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on http {at}: {error}")))?;
+    listener.set_nonblocking(true)?;
+    let local = listener.local_addr()?;
+    Ok((listener, local))
 }
 
 /// One port for UDP and TCP.

@@ -166,7 +166,7 @@ mod tests {
     }
 
     fn register(registrar: &mut Registrar, now: u64, cseq: u32, more: &str) -> Result<Vec<String>, u16> {
-        let answer = registrar.register(at(now), "alice", &message(cseq, more)).map_err(|status| status.code())?;
+        let answer = registrar.register(at(now), "alice", &message(cseq, more)).map_err(Status::code)?;
         Ok(answer.1.into_iter().map(|(name, value)| format!("{name}: {value}")).collect())
     }
 
