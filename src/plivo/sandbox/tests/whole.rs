@@ -405,3 +405,23 @@ async fn a_request_to_the_cores_own_address_is_refused_and_counted() {
     assert!(response.to_tag().is_some());
     let _ = tokio::time::timeout(PATIENCE, call.hang_up()).await.unwrap();
 }
+
+#[tokio::test]
+async fn the_fallback_url_is_asked_when_the_answer_url_fails_and_the_time_limit_ends_the_call() {
+    let (broken, mut asked_in_vain) = application("").await;
+    let (origin, mut asked) = application("<Response><Wait length=\"60\"/></Response>").await;
+    let sandbox = sandbox(SandboxConfig { callee: Some("bob".into()), ..SandboxConfig::default() }).await;
+    let token = sandbox.credentials.auth_token.clone();
+    let mut request = guides_request(&broken, "bob");
+    request["fallback_url"] = json!(format!("{origin}/fallback"));
+    request["hangup_url"] = json!(format!("{origin}/hangup"));
+    request["time_limit"] = json!(1);
+    request["ring_url"] = Value::Null;
+    api(&sandbox, &request).await;
+    assert_eq!(next(&broken, &token, &mut asked_in_vain).await.value("Event"), Some("StartApp"));
+    let fallback = next(&origin, &token, &mut asked).await;
+    assert!(fallback.signed && fallback.url.ends_with("/fallback"), "{fallback:?}");
+    let end = next(&origin, &token, &mut asked).await;
+    assert_eq!((end.value("Event"), end.value("HangupCauseCode")), (Some("Hangup"), Some("6000")));
+    assert_eq!(end.value("HangupSource"), Some("Plivo"));
+}
