@@ -207,10 +207,22 @@ impl Agent {
         }
     }
 
+    /// Whether it is an INVITE whose call was taken back: there is to be no further attempt.
+    fn is_unwanted(&self, id: ExchangeId) -> bool {
+        match self.exchanges.get(id).map(|exchange| exchange.owner) {
+            Some(Owner::Call(call, Role::Invite)) => self.calls.get(call).is_some_and(|entry| entry.call.is_ending()),
+            _ => false,
+        }
+    }
+
     /// Goes on to the next place, or gives up for the reason that the last one failed.
     fn next_candidate(&mut self, now: Instant, id: ExchangeId, failed: Option<Unreached>) {
         self.leave_transaction(id);
+        let unwanted = self.is_unwanted(id);
         let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        if unwanted {
+            exchange.candidates.clear();
+        }
         let Some(candidate) = exchange.candidates.pop_front() else {
             return self.give_up(id, failed.unwrap_or(Unreached::Silent));
         };
@@ -420,7 +432,9 @@ impl Agent {
             self.signals.push_back(Signal::Response(id, Arc::new(response.to_owned())));
             return;
         }
-        if matches!(status.code(), 401 | 407) && exchange.draft.method != Method::Ack {
+        let unwanted = self.is_unwanted(id);
+        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        if matches!(status.code(), 401 | 407) && exchange.draft.method != Method::Ack && !unwanted {
             return match self.answer_challenge(now, id, response) {
                 Ok(()) => {}
                 Err(why) => {
@@ -485,7 +499,7 @@ impl Agent {
         let owner = exchange.owner;
         if let (Owner::Call(call, Role::Invite), Some((realm, algorithm))) = (owner, used) {
             if let Some(entry) = self.calls.get_mut(call) {
-                entry.call.note_auth(realm.to_owned(), algorithm.to_owned());
+                entry.call.handle_challenged(realm.to_owned(), algorithm.to_owned());
             }
         }
         let realm = realms.first().cloned().unwrap_or_default();

@@ -300,6 +300,12 @@ impl Call {
         self.told && self.open.is_empty() && self.invite.is_none() && self.answer.is_none()
     }
 
+    /// Whether it is known already how it will have ended.
+    #[must_use]
+    pub const fn is_ending(&self) -> bool {
+        self.ending.is_some()
+    }
+
     /// When it wants `handle_timeout`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -615,8 +621,11 @@ impl Call {
         }
     }
 
-    /// A challenge was answered for it.
-    pub fn note_auth(&mut self, realm: String, algorithm: String) {
+    /// A challenge to its INVITE was answered by a new attempt.
+    pub fn handle_challenged(&mut self, realm: String, algorithm: String) {
+        if let Some(invite) = &mut self.invite {
+            invite.attempted_anew();
+        }
         self.record.auth.rounds = self.record.auth.rounds.saturating_add(1);
         self.record.auth.realm = Some(realm);
         self.record.auth.algorithm = Some(algorithm);

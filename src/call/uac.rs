@@ -49,6 +49,14 @@ pub(super) struct ClientInvite {
     forks: Vec<Fork>,
 }
 
+impl ClientInvite {
+    /// What came for an earlier attempt says nothing of the next one: its CANCEL waits for a 1xx of its own.
+    pub(super) const fn attempted_anew(&mut self) {
+        self.provisional = false;
+        self.cancel_sent = false;
+    }
+}
+
 /// One To tag that answered.
 #[derive(Debug)]
 struct Fork {
@@ -89,7 +97,12 @@ impl Call {
         let Some(invite) = &mut self.invite else { return };
         invite.ready = true;
         invite.released = false;
-        if self.media.prefs.is_some() && self.ending.is_none() {
+        invite.attempted_anew();
+        if self.ending.is_some() {
+            // Taken back between two attempts: nothing is under way that could be cancelled.
+            return self.drop_invite(cx);
+        }
+        if self.media.prefs.is_some() {
             match self.media.port {
                 Port::Shut => return self.open_media(cx, local.ip()),
                 // Another candidate may lead out by another address; the session has to follow it.
