@@ -582,7 +582,9 @@ impl Agent {
         }
         if let Some(transaction) = exchange.transaction {
             self.by_transaction.remove(&transaction);
-            if abandon {
+            // One that nobody answered for good would wait for its user for ever.
+            let open = self.transactions.get(transaction).is_some_and(crate::transaction::Transaction::is_open);
+            if abandon || open {
                 self.transactions.abandon(transaction);
             }
         }
