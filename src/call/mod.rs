@@ -388,7 +388,11 @@ impl Call {
         if !self.open.contains(&Role::Bye(dialog)) {
             cx.dialogs.remove(dialog);
         }
-        if ours {
+        if ours && self.answer.is_some() {
+            // RFC 3261 §15: a caller may end an early dialog so; its INVITE has no other answer yet.
+            self.give_up(cx, Status::REQUEST_TERMINATED);
+            self.end(cx, Outcome::Cancelled { by: Side::Remote });
+        } else if ours {
             self.end(cx, Outcome::Answered { status: Status::OK, ended_by: Side::Remote });
         }
     }

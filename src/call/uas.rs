@@ -238,7 +238,7 @@ impl Call {
         self.end(cx, Outcome::Rejected { status });
     }
 
-    fn give_up(&mut self, cx: &mut Cx<'_>, status: Status) {
+    pub(super) fn give_up(&mut self, cx: &mut Cx<'_>, status: Status) {
         let Some(answer) = self.answer.take() else { return };
         let mut refusal = Reply::new(status);
         refusal.tag = Some(answer.local_tag);
