@@ -417,7 +417,7 @@ pub struct Counts {
     pub exchanges: usize,
     /// Requests of peers that the application has not answered.
     pub incoming: usize,
-    /// Deadlines.
+    /// Deadlines, those of idle flows aside.
     pub timers: usize,
     /// Octets kept for retransmission.
     pub retained_bytes: usize,

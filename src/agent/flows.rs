@@ -154,6 +154,11 @@ impl Flows {
         Some(flow)
     }
 
+    /// How many flows have a deadline.
+    pub(super) fn deadlines(&self) -> usize {
+        self.slab.iter().filter(|(_, flow)| flow.deadline.is_some()).count()
+    }
+
     /// How many flows peers opened, and how many of them that address.
     pub(super) fn opened_by_peers(&self, ip: IpAddr) -> (usize, usize) {
         (self.inbound.values().sum(), self.inbound.get(&ip).copied().unwrap_or(0))

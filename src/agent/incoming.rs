@@ -263,6 +263,7 @@ impl Agent {
         self.set_incoming_deadline(id, None);
         let Some(Incoming { asked, from, arrived, tag, .. }) = self.incoming.remove(id) else { return Err(Gone) };
         let transaction = asked.transaction;
+        let flow = self.transactions.get(transaction).map(transaction::Transaction::flow);
         let account = self.account_of(&asked.request);
         let random = self.seed.wide();
         let call_id = asked.request.call_id().unwrap_or_default().to_owned();
@@ -291,7 +292,7 @@ impl Agent {
             };
             let accepting = Accepting { asked, local_tag: tag, intent, arrived, session, headers, total_limit };
             let call = Call::accept(&mut cx, call, accepting);
-            CallEntry { call, account, transport: None, exchanges: Vec::new(), hop: Some(from), deadline: None }
+            CallEntry { call, account, transport: None, exchanges: Vec::new(), hop: Some(from), flow, deadline: None }
         });
         self.served.insert(transaction, Served::Accepted(call));
         self.by_call_id.insert(call_id, call);

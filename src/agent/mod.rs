@@ -84,6 +84,8 @@ struct CallEntry {
     exchanges: Vec<(Role, ExchangeId)>,
     /// Where its INVITE went.
     hop: Option<SocketAddr>,
+    /// The flow that its INVITE went or came by: the peer knows us there.
+    flow: Option<FlowId>,
     deadline: Option<Instant>,
 }
 
@@ -389,7 +391,7 @@ impl Agent {
             transactions: self.transactions.len(),
             exchanges: self.exchanges.len(),
             incoming: self.incoming.len(),
-            timers: self.deadlines.len() + self.transactions.timers(),
+            timers: self.deadlines.len() - self.flows.deadlines() + self.transactions.timers(),
             retained_bytes: self.transactions.retained_bytes()
                 + self.calls.iter().map(|(_, entry)| entry.call.retained_bytes()).sum::<usize>(),
         }
@@ -429,12 +431,13 @@ impl Agent {
     fn signal_call(&mut self, now: Instant, call: CallId, role: Role, id: ExchangeId, signal: Signal) {
         match signal {
             Signal::Ready(_) => {
-                let flow = self.exchanges.get(id).and_then(|e| Some((self.flows.get(e.flow?)?, e.peer()?)));
-                let Some((flow, peer)) = flow else { return };
+                let flow = self.exchanges.get(id).and_then(|e| Some((e.flow?, self.flows.get(e.flow?)?, e.peer()?)));
+                let Some((flow_id, flow, peer)) = flow else { return };
                 let (Some(contact), name) = (self.flows.contact(flow), flow.transport.as_str()) else { return };
                 let local = flow.local.unwrap_or(contact);
                 if let Some(entry) = self.calls.get_mut(call) {
                     entry.hop = Some(peer);
+                    entry.flow = Some(flow_id);
                 }
                 self.with_call(now, call, |call, cx| call.handle_ready(cx, local, peer, name));
             }
@@ -570,13 +573,16 @@ impl Agent {
         }
     }
 
-    /// A connection was idle for long enough: it is closed unless a registration lives on it.
+    /// A connection was idle for long enough: it is closed unless a registration, a call or a transaction lives on it.
     fn flow_timeout(&mut self, now: Instant, id: FlowId) {
         if let Some(flow) = self.flows.get_mut(id) {
             flow.deadline = None;
         }
-        let pinned = self.accounts.iter().any(|(_, account)| account.flow == Some(id) && account.is_registered());
-        if !pinned {
+        let registered = self.accounts.iter().any(|(_, account)| account.flow == Some(id) && account.is_registered());
+        let talking = self.calls.iter().any(|(_, entry)| entry.flow == Some(id));
+        if registered || talking || self.transactions.is_on(id) {
+            self.set_flow_deadline(id, Some(now + self.config.limits.flow_idle));
+        } else {
             self.close_flow(now, id);
         }
     }

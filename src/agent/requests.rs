@@ -86,6 +86,7 @@ impl Agent {
                 transport: request.transport,
                 exchanges: Vec::new(),
                 hop: None,
+                flow: None,
                 deadline: None,
             }
         });

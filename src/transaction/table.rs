@@ -318,6 +318,13 @@ impl Transactions {
         self.notices.pop_front()
     }
 
+    /// Whether any transaction sends on that flow.
+    #[must_use]
+    pub fn is_on(&self, flow: FlowId) -> bool {
+        let from = (flow, SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0), TransactionId::new(0, 0));
+        self.targets.range(from..).next().is_some_and(|at| at.0 == flow)
+    }
+
     /// Ends a transaction at its user's wish, whatever it waits for: an INVITE that got no final response in time
     /// after its CANCEL (RFC 3261 §9.1), a request that is never to be answered.
     pub fn abandon(&mut self, id: TransactionId) {
