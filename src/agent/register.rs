@@ -200,7 +200,9 @@ impl Agent {
         if let Some(entry) = self.accounts.get_mut(id) {
             entry.asking = Some((exchange, purpose));
         }
-        self.set_registration_deadline(id, None);
+        if purpose != Purpose::Query {
+            self.set_registration_deadline(id, None);
+        }
         self.settle(now);
         Ok(())
     }
@@ -294,7 +296,8 @@ impl Agent {
         match least {
             Some(least) if entry.expires.is_none_or(|asked| asked < least) => {
                 entry.expires = Some(least);
-                entry.next.get_or_insert(Purpose::Bind);
+                let purpose = entry.asking.map_or(Purpose::Bind, |(_, purpose)| purpose);
+                entry.next.get_or_insert(purpose);
             }
             _ => {
                 let rule = "a 423 names a Min-Expires above what was asked for, RFC 3261 §10.3";
@@ -306,6 +309,10 @@ impl Agent {
     /// It failed: a registration that stood is tried again after a growing while, others are left to the application.
     fn registration_failed(&mut self, account: AccountId, now: Instant, failure: Failure) {
         let Some(entry) = self.accounts.get_mut(account) else { return };
+        if entry.asking.is_some_and(|(_, purpose)| purpose == Purpose::Query) {
+            // A question that fails leaves the registration as it is.
+            return self.events.push_back(Event::RegistrationFailed { account, failure, retry: None });
+        }
         let stood = entry.bound.is_some() && !matches!(failure, Failure::Auth { .. });
         let keep = stood && entry.asking.is_some_and(|(_, purpose)| purpose == Purpose::Bind);
         entry.failures = entry.failures.saturating_add(1);
