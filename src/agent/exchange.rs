@@ -51,6 +51,8 @@ pub(super) struct Exchange {
     again: (u32, u32),
     /// An ACK, as it was sent.
     sent: Option<Bytes>,
+    /// Our address in the Contact of its last attempt.
+    pub(super) contact: Option<SocketAddr>,
     sent_at: Option<Instant>,
     provisional: bool,
     /// How long the connection that its size asks for may take.
@@ -109,6 +111,7 @@ impl Agent {
             credentials: Vec::new(),
             again: (0, 0),
             sent: None,
+            contact: None,
             sent_at: None,
             provisional: false,
             deadline: None,
@@ -340,6 +343,7 @@ impl Agent {
             product: &self.config.product,
         };
         let exchange = self.exchanges.get_mut(id).ok_or_else(gone)?;
+        exchange.contact = Some(contact);
         let (draft, answered) = (&exchange.draft, &mut exchange.answered);
         if draft.method != Method::Ack {
             let body = draft.body.as_ref().map_or(&[][..], |(_, body)| body);

@@ -38,6 +38,8 @@ pub(super) struct AccountEntry {
     next: Option<Purpose>,
     /// The Contact that is bound, as we wrote it.
     bound: Option<String>,
+    /// A Contact that is bound although we cannot be reached there: the next REGISTER removes it.
+    misled: Option<String>,
     failures: u32,
     expires: Option<u32>,
     deadline: Option<Instant>,
@@ -78,6 +80,7 @@ impl AccountEntry {
             asking: None,
             next: None,
             bound: None,
+            misled: None,
             failures: 0,
             expires: None,
             deadline: None,
@@ -195,6 +198,9 @@ impl Agent {
             draft.headers.push(("Supported".to_owned(), supported.to_owned()));
         }
         apply(purpose, &mut draft, expires, entry.bound.as_deref());
+        if let (Purpose::Bind, Some(misled)) = (purpose, &entry.misled) {
+            draft.headers.push(("Contact".to_owned(), format!("<{misled}>;expires=0")));
+        }
         let (owner, account, transport) = (Owner::Registration(id), Some(id), None);
         let exchange = self.begin(now, Beginning { owner, draft, account, transport, held: false });
         if let Some(entry) = self.accounts.get_mut(id) {
@@ -250,8 +256,9 @@ impl Agent {
     fn registered(&mut self, now: Instant, account: AccountId, id: ExchangeId, response: &Message) {
         let Some(exchange) = self.exchanges.get(id) else { return };
         let (flow, peer) = (exchange.flow, exchange.peer());
-        let next_hop = exchange.draft.next_hop.clone();
-        let contact = flow.and_then(|flow| self.flows.get(flow)).and_then(|flow| self.flows.contact(flow));
+        // What was written is what is bound, even if this very response tells that we are seen elsewhere.
+        let (contact, next_hop) = (exchange.contact, exchange.draft.next_hop.clone());
+        let reachable = flow.and_then(|flow| self.flows.get(flow)).and_then(|flow| self.flows.contact(flow));
         let transport = flow.and_then(|flow| self.flows.get(flow)).map(|flow| flow.transport);
         let Some(entry) = self.accounts.get_mut(account) else { return };
         let purpose = entry.asking.map_or(Purpose::Query, |(_, purpose)| purpose);
@@ -282,6 +289,12 @@ impl Agent {
                 transport,
                 addr,
             });
+            // Once only: a NAT that maps every packet elsewhere would keep us busy for ever.
+            let misled = entry.misled.take().is_none() && reachable.is_some() && reachable != contact;
+            if misled {
+                entry.misled.clone_from(&ours);
+                entry.next.get_or_insert(Purpose::Bind);
+            }
             let refresh = refresh_after(granted, self.seed.below(1000));
             self.set_registration_deadline(account, Some(now + refresh));
         }
