@@ -3,5 +3,13 @@
 #[path = "sim/desk.rs"]
 mod desk;
 
+#[path = "sim/credentials.rs"]
+mod credentials;
+#[path = "sim/incoming.rs"]
+mod incoming;
 #[path = "sim/races.rs"]
 mod races;
+#[path = "sim/registration.rs"]
+mod registration;
+#[path = "sim/ways.rs"]
+mod ways;

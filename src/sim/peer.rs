@@ -238,6 +238,20 @@ impl World {
         self.with(peer, |peer, _| peer.inbox.drain(..).collect())
     }
 
+    /// How many messages of a peer were not taken yet.
+    #[must_use]
+    pub fn inbox_len(&self, peer: Handle<Peer>) -> usize {
+        self.node(peer).inbox.len()
+    }
+
+    /// A peer closes a connection.
+    pub fn close_peer(&mut self, peer: Handle<Peer>, flow: FlowId) {
+        self.with(peer, |peer, _| {
+            peer.flows.remove(&flow);
+            peer.needs.push_back(Need::Close(flow));
+        });
+    }
+
     /// A peer opens a connection.
     ///
     /// # Panics
@@ -426,6 +440,14 @@ impl Crafted {
     pub fn no_body(mut self) -> Self {
         self.body.clear();
         self.without("Content-Type")
+    }
+
+    /// The CANCEL of this request, which was given its Via.
+    #[must_use]
+    pub fn cancel(&self) -> Self {
+        let (start, number) =
+            (self.start.replacen("INVITE", "CANCEL", 1), self.value("CSeq").replace("INVITE", "CANCEL"));
+        Self { start, ..self.clone() }.set("CSeq", number).without("Contact").no_body()
     }
 
     /// By that flow of the peer.

@@ -1,0 +1,170 @@
+//! Challenges: answered once, again only when stale, and only to the account's own servers.
+
+use crate::desk::{Desk, account, ip, ms, secs, uri};
+use sipcall::agent::CallRequest;
+use sipcall::id::CallId;
+use sipcall::sim::{Crafted, Received};
+
+fn challenged(request: &Received, status: u16, nonce: &str, stale: bool) -> Crafted {
+    let name = if status == 401 { "WWW-Authenticate" } else { "Proxy-Authenticate" };
+    let stale = if stale { ", stale=true" } else { "" };
+    let value = format!("Digest realm=\"example\", nonce=\"{nonce}\", qop=\"auth\", algorithm=MD5{stale}");
+    request.reply(status).header(name, value)
+}
+
+fn call(d: &mut Desk) -> CallId {
+    let work = d.add_account(account());
+    d.place(CallRequest { account: Some(work), ..CallRequest::new(uri("sip:bob@10.0.0.2")) })
+}
+
+/// Proves 3261-22.2-a.
+/// Proves 3261-8.1.1.4-b.
+/// Proves 3261-8.1.1.2-a.
+/// Proves 3261-13.2.2.4-b.
+#[test]
+fn a_challenge_is_answered_with_a_new_branch_and_number() {
+    let mut d = Desk::new();
+    let (call, bob) = (call(&mut d), d.bob);
+    let first = d.expect(bob, "INVITE");
+    d.say(bob, &challenged(&first, 407, "n1", false));
+    d.expect(bob, "ACK");
+    let second = d.expect(bob, "INVITE");
+    assert_eq!((second.number(), second.header("To")), (first.number() + 1, first.header("To")));
+    assert_eq!((second.header("Call-ID"), second.header("From")), (first.header("Call-ID"), first.header("From")));
+    assert_ne!(second.branch(), first.branch());
+    let credentials = second.header("Proxy-Authorization");
+    assert!(credentials.contains("nonce=\"n1\"") && credentials.contains("nc=00000001"), "{credentials}");
+    d.say(bob, &second.reply(200));
+    let ack = d.expect(bob, "ACK");
+    assert_eq!((ack.number(), ack.header("Proxy-Authorization")), (second.number(), credentials));
+    d.say(bob, &second.within("BYE", 1));
+    d.expect(bob, "200 BYE");
+    d.assert_kind(call, "answered");
+    assert_eq!(d.node(d.alice).app.record(call).unwrap().auth.rounds, 1);
+    d.rest();
+}
+
+/// Proves 3261-22.2-b.
+#[test]
+fn a_stale_nonce_is_answered_once_more_and_counted_anew() {
+    let mut d = Desk::new();
+    let (call, bob) = (call(&mut d), d.bob);
+    let first = d.expect(bob, "INVITE");
+    d.say(bob, &challenged(&first, 407, "n1", false));
+    d.expect(bob, "ACK");
+    let second = d.expect(bob, "INVITE");
+    d.say(bob, &challenged(&second, 407, "n2", true));
+    d.expect(bob, "ACK");
+    let third = d.expect(bob, "INVITE");
+    let credentials = third.header("Proxy-Authorization");
+    assert!(credentials.contains("nonce=\"n2\"") && credentials.contains("nc=00000001"), "{credentials}");
+    // Twice a stale nonce is enough.
+    d.say(bob, &challenged(&third, 407, "n3", true));
+    d.expect(bob, "ACK");
+    d.expect_silence(bob, secs(40));
+    d.assert_kind(call, "auth_failed");
+    d.rest();
+}
+
+/// Proves 3261-22.2-b.
+#[test]
+fn refused_credentials_are_not_sent_again() {
+    for nonce in ["n1", "n2"] {
+        let mut d = Desk::new();
+        let (call, bob) = (call(&mut d), d.bob);
+        let first = d.expect(bob, "INVITE");
+        d.say(bob, &challenged(&first, 407, "n1", false));
+        d.expect(bob, "ACK");
+        let second = d.expect(bob, "INVITE");
+        d.say(bob, &challenged(&second, 407, nonce, false));
+        d.expect(bob, "ACK");
+        d.expect_silence(bob, secs(40));
+        d.assert_kind(call, "auth_failed");
+        d.rest();
+    }
+}
+
+#[test]
+fn a_challenge_without_credentials_ends_the_call() {
+    let mut d = Desk::new();
+    let (bob, call) = (d.bob, d.call());
+    let invite = d.expect(bob, "INVITE");
+    d.say(bob, &challenged(&invite, 401, "n1", false));
+    d.expect(bob, "ACK");
+    d.assert_kind(call, "auth_failed");
+    d.rest();
+}
+
+/// Proves 3261-22.3-a.
+#[test]
+fn a_bye_that_is_challenged_on_the_way_of_its_invite_is_answered() {
+    let mut d = Desk::new();
+    let (call, bob) = (call(&mut d), d.bob);
+    let invite = d.expect(bob, "INVITE");
+    d.say(bob, &invite.reply(200));
+    d.expect(bob, "ACK");
+    d.hang_up(call);
+    let bye = d.expect(bob, "BYE");
+    d.say(bob, &challenged(&bye, 407, "n1", false));
+    let again = d.expect(bob, "BYE");
+    assert_eq!(again.number(), bye.number() + 1);
+    assert!(!again.header("Proxy-Authorization").is_empty());
+    d.say(bob, &again.reply(200));
+    d.rest();
+    d.assert_kind(call, "answered");
+}
+
+#[test]
+fn a_stranger_gets_no_digest() {
+    let mut d = Desk::new();
+    let stranger = d.peer(ip(9));
+    let (call, bob) = (call(&mut d), d.bob);
+    let invite = d.expect(bob, "INVITE");
+    d.say(bob, &challenged(&invite, 407, "n1", false));
+    d.expect(bob, "ACK");
+    let invite = d.expect(bob, "INVITE");
+    d.say(bob, &invite.reply(200).set("Contact", "<sip:far@10.0.0.9>"));
+    d.expect(stranger, "ACK");
+    d.hang_up(call);
+    let bye = d.expect(stranger, "BYE");
+    assert_eq!(bye.header("Proxy-Authorization"), "", "nothing beforehand");
+    d.say(stranger, &challenged(&bye, 407, "n9", false));
+    d.expect_silence(stranger, secs(40));
+    d.assert_kind(call, "answered");
+    d.rest();
+}
+
+/// The 100 before a challenge says nothing of the attempt after it.
+#[test]
+fn a_cancel_waits_for_a_provisional_of_its_own_attempt() {
+    let mut d = Desk::new();
+    let (call, bob) = (call(&mut d), d.bob);
+    let first = d.expect(bob, "INVITE");
+    d.say(bob, &first.reply(100));
+    d.say(bob, &challenged(&first, 407, "n1", false));
+    d.expect(bob, "ACK");
+    let second = d.expect(bob, "INVITE");
+    d.hang_up(call);
+    d.expect_silence(bob, ms(400));
+    d.say(bob, &second.reply(180));
+    let cancel = d.expect_within(bob, "CANCEL", ms(50));
+    assert_eq!(cancel.branch(), second.branch());
+    d.say(bob, &cancel.reply(200));
+    d.say(bob, &second.reply(487));
+    d.expect(bob, "ACK");
+    d.assert_kind(call, "cancelled");
+    d.rest();
+}
+
+#[test]
+fn a_call_taken_back_answers_no_challenge() {
+    let mut d = Desk::new();
+    let (call, bob) = (call(&mut d), d.bob);
+    let invite = d.expect(bob, "INVITE");
+    d.hang_up(call);
+    d.say(bob, &challenged(&invite, 407, "n1", false));
+    d.expect(bob, "ACK");
+    d.expect_silence(bob, secs(10));
+    d.assert_kind(call, "cancelled");
+    d.rest();
+}

@@ -1,0 +1,334 @@
+//! By which way a request goes: names, candidates, transports, and what happens when a way is closed.
+
+use crate::desk::{Desk, Habit, at, config, ip, ms, secs, uri, user_agent};
+use sipcall::agent::{CallRequest, OutRequest, Refusal, Transport};
+use sipcall::call::{Outcome, Stage, Unreached};
+use sipcall::sim::check;
+use sipcall::wire::Method;
+
+fn named() -> CallRequest {
+    CallRequest::new(uri("sip:bob@edge.example"))
+}
+
+/// A call whose INVITE does not fit into one datagram.
+fn large() -> CallRequest {
+    let headers = (0..6).map(|n| (format!("X-Large-{n}"), "x".repeat(250))).collect();
+    CallRequest { headers, ..CallRequest::new(uri("sip:bob@10.0.0.2")) }
+}
+
+/// Proves 3263-4.3-a.
+#[test]
+fn a_503_leads_to_the_next_address() {
+    let mut d = Desk::new();
+    let (bob, carol) = (d.bob, d.peer(ip(3)));
+    d.name("edge.example", &[ip(3), ip(2)]);
+    let call = d.place(named());
+    let first = d.expect(carol, "INVITE");
+    d.say(carol, &first.reply(503));
+    d.expect(carol, "ACK");
+    let second = d.expect(bob, "INVITE");
+    assert_ne!(second.branch(), first.branch());
+    d.say(bob, &second.reply(486));
+    d.expect(bob, "ACK");
+    d.assert_kind(call, "rejected");
+    d.rest();
+}
+
+/// Proves 3261-18.4-a.
+/// Proves 3261-17.1.4-a.
+/// Proves 3261-8.1.3.1-a.
+#[test]
+fn an_address_where_nobody_listens_leads_to_the_next_at_once() {
+    let mut d = Desk::new();
+    let (bob, carol) = (d.bob, d.peer(ip(3)));
+    d.unbind(carol, Transport::Udp, 5060);
+    d.name("edge.example", &[ip(3), ip(2)]);
+    let call = d.place(named());
+    let invite = d.expect_within(bob, "INVITE", ms(100));
+    d.say(bob, &invite.reply(486));
+    d.expect(bob, "ACK");
+    d.assert_kind(call, "rejected");
+    d.rest();
+}
+
+#[test]
+fn nobody_listening_anywhere_is_told_at_once() {
+    let mut d = Desk::new();
+    let bob = d.bob;
+    d.unbind(bob, Transport::Udp, 5060);
+    let call = d.call();
+    d.run_for(ms(100));
+    let expected = Outcome::Unreachable { stage: Stage::Inviting, cause: Unreached::Refused };
+    assert_eq!(d.outcome(call), Some(&expected));
+    d.rest();
+}
+
+/// Proves 3263-4.3-a.
+/// Proves 3261-17.1.1.2-b.
+#[test]
+fn a_silent_address_leads_to_the_next_after_its_transaction() {
+    let mut d = Desk::new();
+    let bob = d.bob;
+    d.name("edge.example", &[ip(77), ip(2)]);
+    let call = d.place(named());
+    let invite = d.expect(bob, "INVITE");
+    assert!(invite.at.since_origin() > secs(32));
+    d.say(bob, &invite.reply(486));
+    d.expect(bob, "ACK");
+    d.assert_kind(call, "rejected");
+    d.rest();
+}
+
+#[test]
+fn a_call_taken_back_tries_no_further_address() {
+    let mut d = Desk::new();
+    let bob = d.bob;
+    d.name("edge.example", &[ip(77), ip(2)]);
+    let call = d.place(named());
+    d.run_for(secs(5));
+    d.hang_up(call);
+    d.expect_silence(bob, secs(60));
+    d.assert_kind(call, "cancelled");
+    d.rest();
+}
+
+/// Proves 3261-17.1.1.2-b.
+#[test]
+fn silence_ends_the_call_after_64_t1() {
+    let mut d = Desk::new();
+    let call = d.place(CallRequest::new(uri("sip:bob@10.0.0.77")));
+    d.run_for(secs(33));
+    assert_eq!(d.outcome(call), Some(&Outcome::NoAnswer { stage: Stage::Inviting, status: None }));
+    d.rest();
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_told_with_the_resolvers_words() {
+    let mut d = Desk::new();
+    let call = d.place(named());
+    d.run_for(ms(100));
+    match d.outcome(call) {
+        Some(Outcome::Unreachable { cause: Unreached::NoSuchName(why), .. }) => assert!(why.contains("no such name")),
+        other => d.fail(format_args!("{other:?}")),
+    }
+    d.rest();
+    assert!(d.trace().is_empty());
+}
+
+/// A host that goes away while it rings, as its ICMP says.
+#[test]
+fn a_peer_that_is_gone_while_it_rings_leaves_nothing_behind() {
+    let mut d = Desk::new();
+    let (bob, call) = (d.bob, d.call());
+    let invite = d.expect(bob, "INVITE");
+    d.say(bob, &invite.reply(180));
+    d.run_for(ms(50));
+    d.unbind(bob, Transport::Udp, 5060);
+    d.hang_up(call);
+    d.run_for(secs(3));
+    d.assert_kind(call, "cancelled");
+    d.rest();
+}
+
+/// Proves 3261-18.1.1-a.
+#[test]
+fn a_large_invite_goes_over_tcp_first() {
+    let mut d = Desk::new();
+    let bob = d.bob;
+    d.bind(bob, Transport::Tcp, 5060);
+    d.split_streams();
+    let call = d.place(large());
+    let invite = d.expect(bob, "INVITE");
+    assert_eq!(invite.transport, Transport::Tcp);
+    assert!(invite.header("Via").starts_with("SIP/2.0/TCP") && invite.contact().contains("transport=tcp"));
+    d.say(bob, &invite.reply(200));
+    assert_eq!(d.expect(bob, "ACK").transport, Transport::Tcp);
+    d.say(bob, &invite.within("BYE", 1));
+    assert_eq!(d.expect(bob, "200 BYE").transport, Transport::Tcp);
+    d.assert_kind(call, "answered");
+    d.rest();
+}
+
+/// Proves 3261-18.1.1-a.
+#[test]
+fn refused_tcp_falls_back_to_udp_and_is_remembered() {
+    let mut d = Desk::new();
+    let bob = d.bob;
+    for tries in ["the first", "the second"] {
+        let from = d.now();
+        let call = d.place(large());
+        let invite = d.expect(bob, "INVITE");
+        assert_eq!(invite.transport, Transport::Udp);
+        assert!(invite.at - from <= if tries == "the first" { ms(30) } else { ms(10) }, "{tries}");
+        d.say(bob, &invite.reply(486));
+        d.expect(bob, "ACK");
+        d.assert_kind(call, "rejected");
+    }
+    d.rest();
+}
+
+/// Proves 3261-18.1.1-a.
+#[test]
+fn silent_tcp_falls_back_to_udp_after_two_seconds() {
+    let mut d = Desk::new();
+    let bob = d.bob;
+    d.bind(bob, Transport::Tcp, 5060);
+    d.between(ip(1), ip(2), |link| link.drops_tcp = true);
+    let call = d.place(large());
+    let invite = d.expect(bob, "INVITE");
+    assert_eq!((invite.transport, invite.at.since_origin().as_secs()), (Transport::Udp, 2));
+    d.say(bob, &invite.reply(486));
+    d.expect(bob, "ACK");
+    d.assert_kind(call, "rejected");
+    d.rest();
+}
+
+#[test]
+fn a_call_taken_back_while_tcp_is_silent_sends_nothing() {
+    let mut d = Desk::new();
+    let (bob, call) = (d.bob, d.place(large()));
+    d.between(ip(1), ip(2), |link| link.drops_tcp = true);
+    d.run_for(secs(1));
+    d.hang_up(call);
+    d.expect_silence(bob, secs(40));
+    d.assert_kind(call, "cancelled");
+    d.rest();
+}
+
+/// A connection stays open as long as a call rings on it.
+#[test]
+fn a_call_rings_longer_over_tcp_than_an_idle_flow_lives() {
+    let mut d = Desk::new();
+    let bob = d.bob;
+    d.bind(bob, Transport::Tcp, 5060);
+    let call = d.place(CallRequest::new(uri("sip:bob@10.0.0.2;transport=tcp")));
+    let invite = d.expect(bob, "INVITE");
+    d.say(bob, &invite.reply(180));
+    d.run_for(secs(400));
+    assert_eq!(d.outcome(call), None);
+    d.say(bob, &invite.reply(200));
+    d.expect(bob, "ACK");
+    d.say(bob, &invite.within("BYE", 1));
+    d.expect(bob, "200 BYE");
+    d.assert_kind(call, "answered");
+    d.rest();
+}
+
+/// The peer knows us by the connection only: its BYE has to find it.
+#[test]
+fn a_call_talks_longer_over_tcp_than_an_idle_flow_lives() {
+    let mut d = Desk::new();
+    let bob = d.bob;
+    d.bind(bob, Transport::Tcp, 5060);
+    let call = d.place(CallRequest::new(uri("sip:bob@10.0.0.2;transport=tcp")));
+    let invite = d.expect(bob, "INVITE");
+    d.say(bob, &invite.reply(200));
+    d.expect(bob, "ACK");
+    d.run_for(secs(1000));
+    d.say(bob, &invite.within("BYE", 1));
+    d.expect(bob, "200 BYE");
+    d.assert_kind(call, "answered");
+    d.rest();
+}
+
+/// A connection that breaks while it rings ends the call.
+#[test]
+fn a_connection_that_closes_while_it_rings_ends_the_call() {
+    let mut d = Desk::new();
+    let bob = d.bob;
+    d.bind(bob, Transport::Tcp, 5060);
+    let call = d.place(CallRequest::new(uri("sip:bob@10.0.0.2;transport=tcp")));
+    let invite = d.expect(bob, "INVITE");
+    d.say(bob, &invite.reply(180));
+    d.run_for(ms(50));
+    let flow = invite.flow;
+    d.hang_up_flow(flow);
+    d.run_for(ms(50));
+    d.assert_kind(call, "unreachable");
+    d.rest();
+}
+
+#[test]
+fn a_store_that_refuses_keeps_the_invite_at_home() {
+    let mut d = Desk::new();
+    let alice = d.alice;
+    d.services(alice).admit = (ms(300), Err(Refusal("disk full".into())));
+    let call = d.place(CallRequest { admit: true, ..CallRequest::new(uri("sip:bob@10.0.0.2")) });
+    d.rest();
+    assert!(d.trace().is_empty(), "{}", d.ladder());
+    assert_eq!(d.outcome(call), Some(&Outcome::Refused { store: "disk full".into() }));
+}
+
+#[test]
+fn an_invite_waits_for_its_record() {
+    let mut d = Desk::new();
+    let (alice, bob) = (d.alice, d.bob);
+    d.services(alice).admit.0 = ms(300);
+    d.place(CallRequest { admit: true, ..CallRequest::new(uri("sip:bob@10.0.0.2")) });
+    let invite = d.expect(bob, "INVITE");
+    assert_eq!(invite.at.since_origin(), ms(310));
+    d.say(bob, &invite.reply(486));
+    d.expect(bob, "ACK");
+    d.rest();
+}
+
+#[test]
+fn no_media_port_means_no_invite() {
+    let mut d = Desk::new();
+    let alice = d.alice;
+    d.services(alice).media.1 = Err("no port is free".into());
+    let call = d.call();
+    d.rest();
+    assert!(d.trace().is_empty(), "{}", d.ladder());
+    d.assert_kind(call, "unreachable");
+}
+
+/// Proves 3261-17.1.2.2-a.
+#[test]
+fn options_is_asked_again_at_t1_doubling_to_t2() {
+    let mut d = Desk::new();
+    let alice = d.alice;
+    let request = OutRequest::new(Method::Options, uri("sip:bob@10.0.0.77"));
+    d.with(alice, |ua, now| ua.command(now, |agent, _| agent.request(now, request))).unwrap();
+    d.rest();
+    let sent: Vec<u128> = d.trace().iter().map(|packet| packet.at.since_origin().as_millis()).collect();
+    assert_eq!(sent, [0, 500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500]);
+}
+
+/// Two user agents, a third of everything lost: the call comes about all the same.
+#[test]
+fn a_call_survives_lossy_links() {
+    let mut d = Desk::new();
+    let carol = d.add(ip(3), user_agent(config(), 8));
+    d.bind(carol, Transport::Udp, 5060);
+    d.with(carol, |ua, _| ua.app.app.habit = Habit::Accept);
+    d.between(ip(1), ip(3), |link| (link.loss, link.duplicate, link.reorder) = (300, 200, 200));
+    let call = d.place(CallRequest { total_limit: Some(secs(60)), ..CallRequest::new(uri("sip:carol@10.0.0.3")) });
+    d.run_for(secs(120));
+    d.assert_kind(call, "answered");
+    d.rest();
+    if let Err(left) = check::at_rest(d.node(carol), false) {
+        d.fail(left);
+    }
+    assert_eq!(d.node(carol).app.ended().count(), 1);
+}
+
+/// A host cut off in the middle of a call: the BYE goes nowhere, and nothing is left.
+#[test]
+fn a_partition_in_the_middle_of_a_call_leaves_nothing_behind() {
+    let mut d = Desk::new();
+    let (call, _) = d.talking();
+    d.between(ip(1), ip(2), |link| link.is_cut = true);
+    d.hang_up(call);
+    d.rest();
+    d.assert_kind(call, "answered");
+    assert_eq!(at(2), "10.0.0.2:5060".parse().unwrap());
+}
+
+impl Desk {
+    /// Bob closes a connection.
+    fn hang_up_flow(&mut self, flow: sipcall::id::FlowId) {
+        let bob = self.bob;
+        self.close_peer(bob, flow);
+    }
+}
