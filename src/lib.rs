@@ -1,6 +1,73 @@
 //! `sipcall`: a SIP user agent as a library and one command.
 //!
-//! placeholder
+//! # The floors
+//!
+//! A module uses its own floor and those below, never one above; `tests/architecture.rs` keeps that. Below floor 4 there
+//! is no I/O, no clock, no `async`, and no chance but a seed's.
+//!
+//! ```text
+//!   6  cli                                    words of a user, exit codes
+//!   5  record, report, plivo                  what is kept, shown, and particular to one provider
+//!   4  transport                              sockets, clocks, threads: Client and Driver
+//!   3  agent, sim                             the whole user agent without I/O; a world to run it in
+//!   2  call                                   dialogs, what one call is, digest, offer and answer
+//!   1  transaction                            the four machines of RFC 3261 §17 with RFC 6026
+//!   0  wire                                   bytes to values and back
+//!      time timer id table seed limits outbox the ground, usable from everywhere
+//! ```
+//!
+//! # With tokio
+//!
+//! [`transport::Client`] is the agent on a thread of its own, with `async` handles:
+//!
+//! ```no_run
+//! # #[cfg(feature = "net")]
+//! # async fn place() -> Result<(), Box<dyn std::error::Error>> {
+//! use sipcall::agent::CallRequest;
+//! use sipcall::transport::{Client, ClientConfig};
+//! use sipcall::wire::UriBuf;
+//!
+//! let client = Client::bind(ClientConfig::default())?;
+//! let mut call = client.invite(CallRequest::new(UriBuf::parse("sip:bob@192.0.2.7")?)).await?;
+//! call.answered().await?;
+//! let record = call.hang_up().await?;
+//! println!("{:?}", record.outcome);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Without
+//!
+//! [`agent::Agent`] is the same as a value: bytes, time and commands go in; bytes, needs and events come out. Whoever
+//! drives it does three things in a loop: tell what happened (`handle_*`), drain what came of it (`poll_transmit`,
+//! `poll_need`, `poll_event`), and wait for the next happening or for `poll_timeout`, whichever is first.
+//!
+//! ```
+//! use sipcall::agent::{Agent, AgentConfig, CallRequest, FlowChange, Need};
+//! use sipcall::time::{Epoch, Instant};
+//! use sipcall::wire::{MessageRef, Method, UriBuf};
+//! use std::sync::Arc;
+//!
+//! let now = Instant::ZERO;
+//! let mut agent = Agent::new(Arc::new(AgentConfig::default()), [7; 32], now, Epoch::default());
+//! let mut request = CallRequest::new(UriBuf::parse("sip:bob@192.0.2.7")?);
+//! request.session = sipcall::call::Session::LateOffer;
+//! agent.place_call(now, request)?;
+//!
+//! // It needs a way to the first hop; we say that a socket at 192.0.2.1:5060 leads there.
+//! let Some(Need::Connect { flow, .. }) = agent.poll_need() else { panic!("it asks for a flow") };
+//! agent.handle_flow(now, flow, FlowChange::Up { local: "192.0.2.1:5060".parse()? });
+//!
+//! let transmit = agent.poll_transmit().expect("the INVITE");
+//! assert_eq!(transmit.to, "192.0.2.7:5060".parse()?);
+//! assert_eq!(MessageRef::parse(&transmit.bytes)?.method(), Some(&Method::Invite));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! None is the pure core. `net` adds [`transport`], `store` the SQLite records, `sandbox` the Plivo on one's own machine,
+//! `cli` (the default) the command. A feature adds and never changes behaviour.
 
 pub mod agent;
 pub mod call;
