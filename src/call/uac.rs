@@ -8,7 +8,7 @@
 
 use super::dialog::Dialog;
 use super::{
-    Action, Call, Cx, Draft, Intent, Milestones, Outcome, Phase, Port, Role, Session, Timer, Told, Unreached, offer,
+    Action, Call, Cx, Draft, Intent, Milestones, Outcome, Phase, Port, Role, Session, Stage, Timer, Told, Unreached, offer,
 };
 use crate::id::{CallId, DialogId};
 use crate::time::Duration;
@@ -302,7 +302,11 @@ impl Call {
 
     /// The INVITE could not be sent, or nothing came back.
     pub fn handle_unreached(&mut self, cx: &mut Cx<'_>, cause: Unreached) {
-        let stage = self.stage();
+        let stage = match (&cause, self.stage()) {
+            (Unreached::NoSuchName(_), stage) => stage,
+            // It was resolved, or this would not be the cause.
+            (_, stage) => stage.max(Stage::Connecting),
+        };
         self.forget_invite(cx);
         let outcome = match cause {
             Unreached::Silent => Outcome::NoAnswer { stage, status: None },
