@@ -55,6 +55,16 @@ impl ClientInvite {
         self.provisional = false;
         self.cancel_sent = false;
     }
+
+    /// Whether another fork may answer; one that only rings gives way to it.
+    fn has_room_for(&mut self, tag: &str, cx: &mut Cx<'_>) -> bool {
+        if self.forks.len() < cx.policy.forks || self.forks.iter().any(|fork| fork.tag.eq_ignore_ascii_case(tag)) {
+            return true;
+        }
+        let Some(ringing) = self.forks.iter().position(|fork| !fork.acknowledged) else { return false };
+        cx.dialogs.remove(self.forks.swap_remove(ringing).dialog);
+        true
+    }
 }
 
 /// One To tag that answered.
@@ -214,6 +224,10 @@ impl Call {
         if let Some(fork) = invite.forks.iter().find(|fork| fork.acknowledged && fork.tag.eq_ignore_ascii_case(tag)) {
             self.record.received_again = self.record.received_again.saturating_add(1);
             cx.actions.push_back(Action::Repeat(Role::Ack(fork.dialog)));
+            return;
+        }
+        if !invite.has_room_for(tag, cx) {
+            tracing::debug!("more forks answered than any real proxy makes");
             return;
         }
         let first = !invite.answered;
