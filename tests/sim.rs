@@ -9,6 +9,8 @@ mod credentials;
 mod incoming;
 #[path = "sim/races.rs"]
 mod races;
+#[path = "sim/random.rs"]
+mod random;
 #[path = "sim/registration.rs"]
 mod registration;
 #[path = "sim/ways.rs"]

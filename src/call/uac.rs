@@ -8,7 +8,8 @@
 
 use super::dialog::Dialog;
 use super::{
-    Action, Call, Cx, Draft, Intent, Milestones, Outcome, Phase, Port, Role, Session, Stage, Timer, Told, Unreached, offer,
+    Action, Call, Cx, Draft, Intent, Milestones, Outcome, Phase, Port, Role, Session, Stage, Timer, Told, Unreached,
+    offer,
 };
 use crate::id::{CallId, DialogId};
 use crate::time::Duration;

@@ -289,3 +289,80 @@ pub fn at_rest<A: App>(agent: &UserAgent<Watch<A>>, is_registered: bool) -> Resu
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::Key;
+
+    fn request(method: &str, branch: &str, number: u32, extra: &str) -> Bytes {
+        Bytes::from(format!(
+            "{method} sip:b@c SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{branch}\r\nFrom: <sip:a@b>;tag=1\r\n\
+             To: <sip:b@c>\r\nCall-ID: x\r\nCSeq: {number} {method}\r\n{extra}Content-Length: 0\r\n\r\n"
+        ))
+    }
+
+    fn response(status: u16, branch: &str) -> Bytes {
+        Bytes::from(format!(
+            "SIP/2.0 {status} X\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{branch}\r\nFrom: <sip:a@b>;tag=1\r\n\
+             To: <sip:b@c>\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+        ))
+    }
+
+    fn sent(checker: &mut Checker, port: u16, bytes: &Bytes) {
+        let way = (FlowId::new(0, 0), SocketAddr::from(([192, 0, 2, 9], port)));
+        checker.sent(Instant::ZERO, 0, way, bytes);
+    }
+
+    /// The violation that these messages of one node come to.
+    fn violation(messages: &[Bytes]) -> String {
+        let mut checker = Checker::default();
+        messages.iter().for_each(|bytes| sent(&mut checker, 5060, bytes));
+        checker.violations().first().cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn each_broken_rule_is_told() {
+        let invite = request("INVITE", "1", 1, "");
+        for (messages, told) in [
+            (vec![Bytes::from_static(b"hello")], "does not parse"),
+            (vec![Bytes::from_static(b"INVITE sip:b@c SIP/2.0\r\n\r\n")], "breaks a rule"),
+            (vec![invite.clone(), request("INVITE", "1", 1, "X-New: 1\r\n")], "under the same branch"),
+            (vec![invite.clone(), request("INVITE", "2", 1, "")], "CSeq 1 does not rise"),
+            (vec![request("INVITE", "1", 5, ""), request("OPTIONS", "2", 4, "")], "CSeq 4 does not rise"),
+            (vec![invite.clone(), request("CANCEL", "1", 1, "")], "before any provisional"),
+            (vec![invite.clone(), invite.clone(), request("INVITE", "2", 2, "")], ""),
+        ] {
+            let found = violation(&messages);
+            assert!(found.contains(told) && found.is_empty() == told.is_empty(), "{told}: {found}");
+        }
+    }
+
+    #[test]
+    fn an_attempt_elsewhere_may_keep_its_number() {
+        let mut checker = Checker::default();
+        sent(&mut checker, 5060, &request("INVITE", "1", 1, ""));
+        sent(&mut checker, 5070, &request("INVITE", "2", 1, ""));
+        assert_eq!(checker.violations(), [""; 0]);
+    }
+
+    #[test]
+    fn an_invite_waits_for_its_admission() {
+        let mut checker = Checker::default();
+        checker.asked_admission(0, "x");
+        sent(&mut checker, 5060, &request("INVITE", "1", 1, ""));
+        assert!(checker.violations()[0].contains("durable"));
+    }
+
+    #[test]
+    fn a_final_response_is_owed_an_ack_while_its_transaction_lives() {
+        for (late, owed) in [(Duration::from_secs(31), true), (Duration::from_secs(33), false)] {
+            let mut checker = Checker::default();
+            sent(&mut checker, 5060, &request("INVITE", "1", 1, ""));
+            checker.received(Instant::ZERO + late, 0, &response(486, "1"));
+            assert_eq!(checker.owed().is_some(), owed);
+            sent(&mut checker, 5060, &request("ACK", "1", 1, ""));
+            assert_eq!(checker.owed(), None);
+        }
+    }
+}

@@ -151,3 +151,33 @@ pub(super) fn split(bytes: &Bytes, seed: &mut Seed) -> Vec<Bytes> {
     }
     pieces
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_the_whole_in_order() {
+        let (mut seed, bytes) = (Seed::new([3; 32]), Bytes::from_static(b"INVITE sip:b@c SIP/2.0"));
+        for _ in 0..100 {
+            let pieces = split(&bytes, &mut seed);
+            assert!((1..=3).contains(&pieces.len()) && pieces.iter().all(|piece| !piece.is_empty()));
+            assert_eq!(pieces.concat(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_link_does_what_its_chances_say() {
+        let mut seed = Seed::new([3; 32]);
+        let copies = |link: &Link, seed: &mut Seed| (0..1000).map(|_| link.datagram(seed).len()).sum::<usize>();
+        assert_eq!(copies(&Link::default(), &mut seed), 1000);
+        assert_eq!(copies(&Link { is_cut: true, ..Link::default() }, &mut seed), 0);
+        assert!((600..800).contains(&copies(&Link { loss: 300, ..Link::default() }, &mut seed)));
+        assert!((1200..1400).contains(&copies(&Link { duplicate: 300, ..Link::default() }, &mut seed)));
+        let link = Link { jitter: Duration::from_millis(5), reorder: 500, ..Link::default() };
+        let delays: Vec<_> = (0..1000).flat_map(|_| link.datagram(&mut seed)).collect();
+        let most = link.latency * 5 + link.jitter;
+        assert!(delays.iter().all(|delay| (link.latency..most).contains(delay)));
+        assert!(delays.iter().any(|delay| *delay > link.latency * 3));
+    }
+}

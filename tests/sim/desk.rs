@@ -6,6 +6,7 @@ use sipcall::agent::{
 use sipcall::call::Outcome;
 use sipcall::call::digest::{Login, Secret};
 use sipcall::id::{AccountId, CallId, IncomingId};
+use sipcall::seed::Seed;
 use sipcall::sim::{Handle, Peer, Watch, World, check};
 use sipcall::time::{Duration, Epoch, Instant};
 use sipcall::wire::{Method, Status, UriBuf};
@@ -40,11 +41,13 @@ pub(crate) struct Phone {
     pub(crate) incoming: Vec<IncomingId>,
     pub(crate) placed: Vec<CallId>,
     pub(crate) tasks: Vec<(Instant, Task)>,
+    /// What decides what it does, instead of its habit.
+    pub(crate) chance: Option<Seed>,
 }
 
 impl Default for Phone {
     fn default() -> Self {
-        Self { habit: Habit::Ring, incoming: Vec::new(), placed: Vec::new(), tasks: Vec::new() }
+        Self { habit: Habit::Ring, incoming: Vec::new(), placed: Vec::new(), tasks: Vec::new(), chance: None }
     }
 }
 
@@ -52,15 +55,45 @@ impl Phone {
     pub(crate) fn perform(&mut self, agent: &mut Agent, now: Instant, task: Task) {
         match task {
             Task::Ring(id) => drop(agent.respond(now, id, Answer::new(Status::RINGING))),
-            Task::Accept(id) => drop(agent.accept(now, id, Accept::default())),
+            Task::Accept(id) => {
+                let accept = Accept { total_limit: Some(secs(60)), ..Accept::default() };
+                if let Ok(call) = agent.accept(now, id, accept) {
+                    self.hang_up_sometime(now, call);
+                }
+            }
             Task::Reject(id, code) => drop(agent.respond(now, id, Answer::new(Status::new(code).unwrap()))),
             Task::HangUp(call) => {
                 if let Some(call) = agent.call(now, call) {
                     call.hang_up();
                 }
             }
-            Task::Place(request) => self.placed.extend(agent.place_call(now, *request)),
+            Task::Place(request) => {
+                if let Ok(call) = agent.place_call(now, *request) {
+                    self.placed.push(call);
+                    self.hang_up_sometime(now, call);
+                }
+            }
         }
+    }
+
+    fn hang_up_sometime(&mut self, now: Instant, call: CallId) {
+        if let Some(chance) = &mut self.chance
+            && chance.below(3) > 0
+        {
+            self.tasks.push((now + ms(chance.below(20_000)), Task::HangUp(call)));
+        }
+    }
+
+    /// Answers by chance: a ring perhaps, then yes or no.
+    fn decide(chance: &mut Seed, now: Instant, id: IncomingId) -> Vec<(Instant, Task)> {
+        let mut tasks = Vec::new();
+        if chance.below(3) > 0 {
+            tasks.push((now + ms(chance.below(1000)), Task::Ring(id)));
+        }
+        let after = if chance.below(4) == 0 { 0 } else { chance.below(10_000) };
+        let answer = if chance.below(3) > 0 { Task::Accept(id) } else { Task::Reject(id, 486) };
+        tasks.push((now + ms(after), answer));
+        tasks
     }
 }
 
@@ -71,6 +104,10 @@ impl App for Phone {
                 return;
             }
             self.incoming.push(id);
+            if let Some(chance) = &mut self.chance {
+                self.tasks.extend(Self::decide(chance, now, id));
+                return;
+            }
             let task = match self.habit {
                 Habit::Ring => Task::Ring(id),
                 Habit::Accept => Task::Accept(id),

@@ -377,6 +377,47 @@ impl Desk {
     }
 }
 
+/// More tags than forks are allowed, each with a 200: the first is talked to, the rest is bounded.
+#[test]
+fn a_flood_of_forks_is_bounded() {
+    let mut d = Desk::new();
+    let (alice, bob, call) = (d.alice, d.bob, d.call());
+    let invite = d.expect(bob, "INVITE");
+    for n in 0..16 {
+        d.say(bob, &invite.fork(&format!("ringing{n}")).reply(180));
+    }
+    for n in 0..16 {
+        d.say(bob, &invite.fork(&format!("answering{n}")).reply(200));
+    }
+    d.run_for(ms(20));
+    assert!(d.node(alice).agent.counts().dialogs <= 16);
+    let sent = d.inbox(bob);
+    assert_eq!(sent.iter().filter(|m| m.message.method().unwrap().as_str() == "ACK").count(), 16);
+    for bye in sent.iter().filter(|m| m.message.method().unwrap().as_str() == "BYE") {
+        d.say(bob, &bye.reply(200));
+    }
+    d.say(bob, &invite.fork("answering0").within("BYE", 1));
+    d.expect(bob, "200 BYE");
+    d.assert_kind(call, "answered");
+    d.rest();
+}
+
+/// Both sides of the call are in one agent, on one socket.
+#[test]
+fn a_user_agent_can_call_itself() {
+    let mut d = Desk::listening();
+    let alice = d.alice;
+    d.with(alice, |ua, _| ua.app.app.habit = crate::desk::Habit::Accept);
+    let call = d.place(CallRequest::new(uri("sip:alice@10.0.0.1")));
+    d.run_for(secs(5));
+    assert_eq!(d.outcome(call), None);
+    d.hang_up(call);
+    d.run_for(secs(1));
+    d.assert_kind(call, "answered");
+    assert_eq!(d.node(alice).app.ended().count(), 2);
+    d.rest();
+}
+
 /// The whole of a call leaves nothing behind once its transactions are over.
 #[test]
 fn nothing_is_left_of_a_plain_call() {

@@ -218,6 +218,29 @@ fn a_refresh_that_fails_is_tried_again() {
     unregistered(&mut d, work);
 }
 
+/// A cluster behind one name knows us at the one address that took our REGISTER: calls and refreshes go there.
+#[test]
+fn a_call_goes_where_its_registration_lives() {
+    let mut d = Desk::new();
+    let (bob, carol) = (d.bob, d.peer(crate::desk::ip(3)));
+    d.name("edge.example", &[crate::desk::ip(3), crate::desk::ip(2)]);
+    let aor = crate::desk::uri("sip:alice@edge.example");
+    let work = d.add_account(Account { aor, ..account() });
+    ask(&mut d, work, Agent::register);
+    let refused = d.expect(carol, "REGISTER");
+    d.say(carol, &refused.reply(503));
+    let register = d.expect(bob, "REGISTER");
+    d.say(bob, &bound(&register, 600));
+    d.run_for(ms(20));
+    let target = crate::desk::uri("sip:bob@edge.example");
+    d.place(CallRequest { account: Some(work), ..CallRequest::new(target) });
+    let invite = d.expect(bob, "INVITE");
+    d.say(bob, &invite.reply(486));
+    d.expect(bob, "ACK");
+    unregistered(&mut d, work);
+    d.expect_silence(carol, ms(1));
+}
+
 /// A call and a registration use one UDP socket; a registration over TCP and a call over UDP share nothing.
 #[test]
 fn register_and_invite_share_a_flow_only_of_one_transport() {

@@ -283,6 +283,54 @@ fn no_media_port_means_no_invite() {
     d.assert_kind(call, "unreachable");
 }
 
+#[test]
+fn refused_tcp_is_told_as_a_connection_that_could_not_be_made() {
+    let mut d = Desk::new();
+    let call = d.place(CallRequest::new(uri("sip:bob@10.0.0.2;transport=tcp")));
+    d.run_for(ms(100));
+    let expected = Outcome::Unreachable { stage: Stage::Connecting, cause: Unreached::Refused };
+    assert_eq!(d.outcome(call), Some(&expected));
+    d.rest();
+}
+
+#[test]
+fn a_call_over_ipv6_writes_its_addresses_in_brackets() {
+    let mut d = Desk::new();
+    let (v6, other) = ("2001:db8::1".parse().unwrap(), "2001:db8::2".parse().unwrap());
+    let (alice, bob) = (d.add(v6, user_agent(config(), 9)), d.peer(other));
+    (d.alice, d.bob) = (alice, bob);
+    d.name("edge.example", &[other]);
+    let call = d.place(named());
+    let invite = d.expect(bob, "INVITE");
+    assert_eq!(invite.contact(), "sip:anonymous@[2001:db8::1]:40000");
+    d.say(bob, &invite.reply(200));
+    d.expect(bob, "ACK");
+    d.say(bob, &invite.within("BYE", 1));
+    d.expect(bob, "200 BYE");
+    d.assert_kind(call, "answered");
+    d.rest();
+}
+
+/// Proves 3263-4-a.
+#[test]
+fn a_cancel_and_the_ack_of_a_failure_go_where_their_invite_went() {
+    let mut d = Desk::new();
+    let (bob, carol) = (d.bob, d.peer(ip(3)));
+    d.name("edge.example", &[ip(2), ip(3)]);
+    let call = d.place(named());
+    let invite = d.expect(bob, "INVITE");
+    d.say(bob, &invite.reply(180));
+    d.run_for(ms(20));
+    d.name("edge.example", &[ip(3)]);
+    d.hang_up(call);
+    let cancel = d.expect(bob, "CANCEL");
+    d.say(bob, &cancel.reply(200));
+    d.say(bob, &invite.reply(487));
+    d.expect(bob, "ACK");
+    d.expect_silence(carol, secs(1));
+    d.rest();
+}
+
 /// Proves 3261-17.1.2.2-a.
 #[test]
 fn options_is_asked_again_at_t1_doubling_to_t2() {
