@@ -19,9 +19,9 @@ pub struct Limits {
     pub flow_first_byte: Duration,
     /// Live transactions; above, new requests get 503 with Retry-After.
     pub transactions: usize,
-    /// Live dialogs.
+    /// Live dialogs; above, as for calls.
     pub dialogs: usize,
-    /// Live calls; above, [`Refused::Busy`](crate::agent::Refused::Busy).
+    /// Live calls, ringing ones included; above, [`Refused::Busy`](crate::agent::Refused::Busy), and 503 for a peer's INVITE.
     pub calls: usize,
     /// Early dialogs of one INVITE: more forks than any real proxy makes.
     pub forks: usize,

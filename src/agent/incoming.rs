@@ -163,7 +163,11 @@ impl Agent {
             return Some(Reply::new(Status::NOT_FOUND));
         }
         if serve.methods.contains(method) {
-            let crowded = *method == Method::Invite && self.events.len() >= self.config.limits.events / 4 * 3;
+            let limits = &self.config.limits;
+            let full = self.events.len() >= limits.events / 4 * 3
+                || self.calls.len() + self.incoming.len() >= limits.calls
+                || self.dialogs.len() >= limits.dialogs;
+            let crowded = *method == Method::Invite && full;
             return crowded.then(|| Reply::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "5"));
         }
         Some(match method {

@@ -35,7 +35,11 @@ impl Agent {
     /// [`Refused`] for what is wrong with the request itself; nothing was begun then.
     pub fn place_call(&mut self, now: Instant, request: CallRequest) -> Result<CallId, Refused> {
         self.now = now;
-        if self.calls.len() >= self.config.limits.calls || self.events.len() >= self.config.limits.events {
+        let limits = &self.config.limits;
+        if self.calls.len() >= limits.calls
+            || self.dialogs.len() >= limits.dialogs
+            || self.events.len() >= limits.events
+        {
             return Err(Refused::Busy);
         }
         let account = self.account_config(request.account)?;

@@ -1,9 +1,10 @@
 //! Being called: a user agent that listens, and a scripted caller.
 
-use crate::desk::{Desk, Habit, Task, at, ms, secs};
-use sipcall::agent::Transport;
+use crate::desk::{Desk, Habit, Task, at, config, ms, secs};
+use sipcall::agent::{AgentConfig, Transport};
 use sipcall::call::{Outcome, Side};
 use sipcall::id::CallId;
+use sipcall::limits::Limits;
 use sipcall::sim::{Crafted, Received};
 
 fn invite(d: &Desk) -> Crafted {
@@ -237,6 +238,26 @@ fn a_reinvite_is_answered_and_a_bye_meanwhile_ends_it_all() {
     let bye = d.expect(bob, "BYE");
     d.say(bob, &bye.reply(200));
     d.expect_silence(bob, secs(40));
+    d.rest();
+}
+
+#[test]
+fn beyond_the_limit_of_calls_an_invite_gets_503() {
+    let mut d = Desk::with_config(AgentConfig { limits: Limits { calls: 1, ..Limits::default() }, ..config() });
+    let (alice, bob) = (d.alice, d.bob);
+    d.bind(alice, Transport::Udp, 5060);
+    let call = invite(&d);
+    d.say(bob, &call);
+    d.expect(bob, "180 INVITE");
+    let call = invite(&d);
+    d.say(bob, &call);
+    let busy = d.expect(bob, "503 INVITE");
+    assert!(!busy.header("Retry-After").is_empty());
+    d.say(bob, &busy.ack());
+    let id = d.node(alice).app.app.incoming[0];
+    d.perform(Task::Reject(id, 486));
+    let refused = d.expect(bob, "486 INVITE");
+    d.say(bob, &refused.ack());
     d.rest();
 }
 
