@@ -400,18 +400,20 @@ impl Agent {
     /// The place that it was tried at will not do.
     fn candidate_failed(&mut self, now: Instant, id: ExchangeId, cause: Unreached) {
         let Some(exchange) = self.exchanges.get(id) else { return };
-        if let (Some(at), Some(next)) = (&exchange.at, exchange.candidates.front()) {
-            if at.transport == Transport::Tcp && next.transport == Transport::Udp && at.addr == next.addr {
-                let (addr, until) = (at.addr, now + WITHOUT_TCP);
-                self.without_tcp.retain(|_, until| *until > now);
-                self.without_tcp.insert(addr, until);
-                self.decided(id, || format!("{addr} does not listen on tcp: back to udp"));
-            }
+        if let (Some(at), Some(next)) = (&exchange.at, exchange.candidates.front())
+            && at.transport == Transport::Tcp
+            && next.transport == Transport::Udp
+            && at.addr == next.addr
+        {
+            let (addr, until) = (at.addr, now + WITHOUT_TCP);
+            self.without_tcp.retain(|_, until| *until > now);
+            self.without_tcp.insert(addr, until);
+            self.decided(id, || format!("{addr} does not listen on tcp: back to udp"));
         }
-        if let Some(exchange) = self.exchanges.get(id) {
-            if let (Some(account), Some(at)) = (exchange.account.and_then(|a| self.accounts.get_mut(a)), &exchange.at) {
-                account.pin.take_if(|pin| pin.addr == at.addr);
-            }
+        if let Some(exchange) = self.exchanges.get(id)
+            && let (Some(account), Some(at)) = (exchange.account.and_then(|a| self.accounts.get_mut(a)), &exchange.at)
+        {
+            account.pin.take_if(|pin| pin.addr == at.addr);
         }
         self.next_candidate(now, id, Some(cause));
     }
@@ -501,10 +503,10 @@ impl Agent {
         exchange.draft.cseq = cseq.unwrap_or(exchange.draft.cseq + 1);
         let used = account.wallet.used(&exchange.answered);
         let owner = exchange.owner;
-        if let (Owner::Call(call, Role::Invite), Some((realm, algorithm))) = (owner, used) {
-            if let Some(entry) = self.calls.get_mut(call) {
-                entry.call.handle_challenged(realm.to_owned(), algorithm.to_owned());
-            }
+        if let (Owner::Call(call, Role::Invite), Some((realm, algorithm))) = (owner, used)
+            && let Some(entry) = self.calls.get_mut(call)
+        {
+            entry.call.handle_challenged(realm.to_owned(), algorithm.to_owned());
         }
         let realm = realms.first().cloned().unwrap_or_default();
         self.decided(id, || format!("challenged by {realm}: answering"));
@@ -561,10 +563,10 @@ impl Agent {
     /// Cancels the INVITE's transaction.
     pub(super) fn cancel_exchange(&mut self, now: Instant, id: ExchangeId) {
         let transaction = self.exchanges.get(id).and_then(|exchange| exchange.transaction);
-        if let Some(transaction) = transaction {
-            if let Err(error) = self.transactions.cancel(now, transaction, &mut self.outbox) {
-                tracing::debug!(%error, "no CANCEL");
-            }
+        if let Some(transaction) = transaction
+            && let Err(error) = self.transactions.cancel(now, transaction, &mut self.outbox)
+        {
+            tracing::debug!(%error, "no CANCEL");
         }
     }
 

@@ -57,7 +57,7 @@ impl Flows {
     }
 
     /// Keeps a flow that the world opened.
-    pub(super) fn accept(&mut self, info: FlowInfo, framer: Option<Framer>) -> FlowId {
+    pub(super) fn accept(&mut self, info: &FlowInfo, framer: Option<Framer>) -> FlowId {
         if info.transport.is_reliable() && info.peer.is_none() {
             self.listeners.push((info.transport, info.local));
         }
@@ -143,12 +143,12 @@ impl Flows {
         let flow = self.slab.remove(id)?;
         self.connections.retain(|_, at| *at != id);
         self.routes.retain(|_, at| *at != id);
-        if let (true, Some(peer)) = (flow.inbound, flow.peer) {
-            if let Some(count) = self.inbound.get_mut(&peer.ip()) {
-                *count -= 1;
-                if *count == 0 {
-                    self.inbound.remove(&peer.ip());
-                }
+        if let (true, Some(peer)) = (flow.inbound, flow.peer)
+            && let Some(count) = self.inbound.get_mut(&peer.ip())
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.inbound.remove(&peer.ip());
             }
         }
         Some(flow)

@@ -50,12 +50,11 @@ impl Agent {
         }
         if message.is_request() {
             self.handle_request(now, flow, from, &message);
-        } else if self.is_ours(flow, &message) {
-            if let Some(transaction) = self.transactions.handle_response(now, &message, &mut self.outbox) {
-                if let Some(exchange) = self.by_transaction.get(&transaction).copied() {
-                    self.exchange_response(now, exchange, &message);
-                }
-            }
+        } else if self.is_ours(flow, &message)
+            && let Some(transaction) = self.transactions.handle_response(now, &message, &mut self.outbox)
+            && let Some(exchange) = self.by_transaction.get(&transaction).copied()
+        {
+            self.exchange_response(now, exchange, &message);
         }
     }
 
@@ -102,10 +101,10 @@ impl Agent {
 
     /// RFC 5923: `alias` in the top Via of a connection says by which address the peer wants to be found on it.
     fn learn_alias(&mut self, flow: FlowId, from: SocketAddr, request: &MessageRef<'_>) {
-        if let Some(Ok(via)) = request.get::<Via<'_>>() {
-            if via.params.get("alias").is_some() {
-                self.flows.alias(flow, SocketAddr::new(from.ip(), via.port.unwrap_or(5060)));
-            }
+        if let Some(Ok(via)) = request.get::<Via<'_>>()
+            && via.params.get("alias").is_some()
+        {
+            self.flows.alias(flow, SocketAddr::new(from.ip(), via.port.unwrap_or(5060)));
         }
     }
 
@@ -202,10 +201,9 @@ impl Agent {
         }
         self.reply(now, flow, from, id, request, ok);
         match served {
-            Some(Served::Waiting(incoming)) => {
-                if self.respond(now, incoming, Answer::new(Status::REQUEST_TERMINATED)).is_ok() {
-                    self.events.push_back(Event::IncomingCancelled { id: incoming });
-                }
+            Some(Served::Waiting(id)) => {
+                let ended = self.respond(now, id, Answer::new(Status::REQUEST_TERMINATED));
+                self.events.extend(ended.is_ok().then_some(Event::IncomingCancelled { id }));
             }
             Some(Served::Accepted(call)) => self.with_call(now, call, |call, cx| {
                 call.handle_cancelled(cx);
@@ -380,10 +378,11 @@ impl Agent {
 
     /// A stream broke at that head: it is answered if it can be.
     pub(super) fn answer_broken(&mut self, flow: FlowId, from: SocketAddr, head: &[u8], status: Status) {
-        if let Ok(request) = MessageRef::parse(head) {
-            if request.is_request() && request.method() != Some(&Method::Ack) {
-                self.answer_stateless(flow, from, &request, Reply::new(status));
-            }
+        if let Ok(request) = MessageRef::parse(head)
+            && request.is_request()
+            && request.method() != Some(&Method::Ack)
+        {
+            self.answer_stateless(flow, from, &request, Reply::new(status));
         }
     }
 

@@ -174,6 +174,7 @@ impl Agent {
     // What the world says.
 
     /// A UDP socket or listener was bound (no peer), or a peer opened a connection.
+    #[expect(clippy::needless_pass_by_value, reason = "whoever tells it has no further use for it")]
     pub fn accept_flow(&mut self, now: Instant, info: FlowInfo) -> FlowId {
         self.now = now;
         let framer = info.peer.map(|_| self.framer(Opener::Peer));
@@ -184,7 +185,7 @@ impl Agent {
         });
         let first_byte = now + limits.flow_first_byte;
         let connection = info.peer.is_some();
-        let id = self.flows.accept(info, framer);
+        let id = self.flows.accept(&info, framer);
         if full {
             self.close_flow(now, id);
         } else if connection {
@@ -213,8 +214,7 @@ impl Agent {
         entry.heard = true;
         framer.push(chunk);
         self.set_flow_deadline(flow, Some(idle));
-        loop {
-            let Some(framer) = self.flows.get_mut(flow).and_then(|entry| entry.framer.as_mut()) else { break };
+        while let Some(framer) = self.flows.get_mut(flow).and_then(|entry| entry.framer.as_mut()) {
             match framer.next() {
                 None => break,
                 Some(Ok(Frame::Message(bytes))) => self.handle_bytes(now, flow, peer, &bytes),

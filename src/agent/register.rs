@@ -134,10 +134,10 @@ impl Agent {
     pub fn remove_account(&mut self, now: Instant, id: AccountId) {
         self.now = now;
         self.set_registration_deadline(id, None);
-        if let Some(entry) = self.accounts.remove(id) {
-            if let Some((exchange, _)) = entry.asking {
-                self.drop_exchange(exchange, true);
-            }
+        if let Some(entry) = self.accounts.remove(id)
+            && let Some((exchange, _)) = entry.asking
+        {
+            self.drop_exchange(exchange, true);
         }
     }
 
@@ -245,10 +245,10 @@ impl Agent {
         if entry.asking.is_some_and(|(asking, _)| asking == id) {
             entry.asking = None;
         }
-        if let Some(next) = entry.next.take() {
-            if let Err(error) = self.ask(now, account, next) {
-                tracing::debug!(%error, "no REGISTER");
-            }
+        if let Some(next) = entry.next.take()
+            && let Err(error) = self.ask(now, account, next)
+        {
+            tracing::debug!(%error, "no REGISTER");
         }
     }
 

@@ -59,10 +59,7 @@ impl Dialog {
         };
         let mut route_set = record_routes(response)?;
         route_set.reverse();
-        let remote = match response.text(HeaderId::To) {
-            Some(value) => value,
-            None => return Err(NoDialog("a response has To, RFC 3261 §8.2.6.2")),
-        };
+        let remote = response.text(HeaderId::To).ok_or(NoDialog("a response has To, RFC 3261 §8.2.6.2"))?;
         Ok(Self {
             owner,
             call_id: invite.call_id.clone(),

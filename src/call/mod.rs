@@ -596,7 +596,7 @@ impl Call {
 
     fn set_media(&mut self, cx: &mut Cx<'_>, plan: MediaPlan) {
         if self.media.plan.as_ref() != Some(&plan) && matches!(self.media.port, Port::Open(_)) {
-            cx.actions.push_back(Action::SetMedia(self.stream(), plan.clone()));
+            cx.actions.push_back(Action::SetMedia(self.stream(), plan));
         }
         self.media.plan = Some(plan);
     }

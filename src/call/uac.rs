@@ -266,7 +266,7 @@ impl Call {
         if matches!(self.session, Session::Raw(_) | Session::LateOffer) {
             cx.actions.push_back(Action::Tell(Told::Session(Bytes::copy_from_slice(response.body()))));
         }
-        cx.actions.push_back(Action::Tell(Told::Answered(Some(Arc::clone(response)), self.media.plan.clone())));
+        cx.actions.push_back(Action::Tell(Told::Answered(Some(Arc::clone(response)), self.media.plan)));
     }
 
     /// The dialog of a 2xx: new, or the early one of its tag, whose route set and target the 2xx decides.

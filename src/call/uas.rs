@@ -196,7 +196,7 @@ impl Call {
             self.record.route_set.clone_from(&entry.route_set);
             self.record.remote_target = Some(entry.target.to_string());
         }
-        cx.actions.push_back(super::Action::Tell(Told::Answered(None, self.media.plan.clone())));
+        cx.actions.push_back(super::Action::Tell(Told::Answered(None, self.media.plan)));
         if hang_up {
             self.bye(cx, dialog, Side::Local);
         }

@@ -523,14 +523,14 @@ impl World {
             self.checker.sent(self.now, sender, (flow, to), &bytes);
         }
         match (socket, connection) {
-            (Some(port), _) => self.send_datagram(sender, flow, SocketAddr::new(from, port), to, bytes),
+            (Some(port), _) => self.send_datagram(sender, flow, SocketAddr::new(from, port), to, &bytes),
             (None, Some((connection, end))) => self.send_segments(connection, end, bytes),
             // A flow that was closed meanwhile: as if the wire had lost it.
             (None, None) => self.note(SocketAddr::new(from, 0), to, Transport::Udp, bytes, Fate::Lost),
         }
     }
 
-    fn send_datagram(&mut self, sender: usize, flow: FlowId, from: SocketAddr, to: SocketAddr, bytes: Bytes) {
+    fn send_datagram(&mut self, sender: usize, flow: FlowId, from: SocketAddr, to: SocketAddr, bytes: &Bytes) {
         let arrivals = self.links.of(from.ip(), to.ip()).datagram(&mut self.seed);
         let reached = self.hosts.iter().find(|host| host.ip == to.ip());
         let fate = match (reached, arrivals.len()) {

@@ -227,7 +227,6 @@ fn the_route_of_a_callee_is_record_route_in_order() {
     d.rest();
 }
 
-/// Proves 3261-14.2-b.
 #[test]
 fn a_reinvite_is_answered_and_a_bye_meanwhile_ends_it_all() {
     let mut d = accepting();

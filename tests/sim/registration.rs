@@ -261,7 +261,7 @@ fn register_and_invite_share_a_flow_only_of_one_transport() {
         d.place(request);
         let invite = d.expect(bob, "INVITE");
         assert_eq!((invite.transport, invite.from == register.from), (Transport::Udp, shared));
-        assert_eq!(invite.contact().contains("transport=tcp"), false);
+        assert!(!invite.contact().contains("transport=tcp"));
         d.say(bob, &invite.reply(486));
         d.expect(bob, "ACK");
         unregistered(&mut d, work);
