@@ -13,5 +13,7 @@ mod races;
 mod random;
 #[path = "sim/registration.rs"]
 mod registration;
+#[path = "sim/sessions.rs"]
+mod sessions;
 #[path = "sim/ways.rs"]
 mod ways;

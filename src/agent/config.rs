@@ -30,7 +30,8 @@ pub struct AgentConfig {
     pub resolve: Vec<Known>,
     /// Octets above which a request goes over TCP first (RFC 3261 §18.1.1: 1300).
     pub udp_max: usize,
-    /// How long such a request waits for a connection or an answer over TCP before it falls back to UDP.
+    /// How long such a request waits for a TCP connection before it falls back to UDP. Once it was sent it is not sent
+    /// by another way, since it may have arrived.
     pub tcp_patience: Duration,
     /// How long each step of cleaning up may take: a provisional response that a CANCEL waits for, a BYE's answer.
     pub cleanup_patience: Duration,

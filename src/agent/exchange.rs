@@ -296,7 +296,7 @@ impl Agent {
                 exchange.answered = answered;
             }
         }
-        let bytes = match self.write(id, flow_id) {
+        let bytes = match self.write(id, flow_id, at.addr) {
             Ok(bytes) => bytes,
             Err(cause) => return self.give_up(id, cause),
         };
@@ -325,13 +325,13 @@ impl Agent {
     }
 
     /// Writes the request as it goes out on that flow.
-    fn write(&mut self, id: ExchangeId, flow_id: FlowId) -> Result<Bytes, Unreached> {
+    fn write(&mut self, id: ExchangeId, flow_id: FlowId, peer: SocketAddr) -> Result<Bytes, Unreached> {
         let branch = self.seed.branch();
         let cnonce = format!("{:032x}", self.seed.wide());
         let gone = || Unreached::Lost("the flow has closed".to_owned());
         let flow = self.flows.get(flow_id).ok_or_else(gone)?;
         let local = flow.local.ok_or_else(gone)?;
-        let contact = self.flows.contact(flow).ok_or_else(gone)?;
+        let contact = self.flows.contact(flow, peer).ok_or_else(gone)?;
         let reliable = flow.transport.is_reliable();
         let way = Way {
             via: flow.transport.as_via(),
@@ -342,6 +342,7 @@ impl Agent {
             branch: &branch,
             product: &self.config.product,
         };
+        let trusted = self.is_trusted(id);
         let exchange = self.exchanges.get_mut(id).ok_or_else(gone)?;
         exchange.contact = Some(contact);
         let (draft, answered) = (&exchange.draft, &mut exchange.answered);
@@ -351,6 +352,9 @@ impl Agent {
             let account = exchange.account.and_then(|account| self.accounts.get_mut(account));
             let signed = account.map(|account| account.wallet.authorize(answered, &signed, &cnonce));
             exchange.credentials = signed.unwrap_or_default();
+        } else if !trusted {
+            // What the INVITE's first hop was given is nothing for a stranger that its 2xx leads to.
+            exchange.credentials.clear();
         }
         draft.write(&way, &exchange.credentials).map_err(|error| Unreached::Unsendable(error.to_string()))
     }
@@ -468,12 +472,12 @@ impl Agent {
 
     /// RFC 3581: what the top Via says of our address is where Contact has to point to.
     fn learn_mapping(&mut self, id: ExchangeId, response: &MessageRef<'_>) {
-        let flow = self.exchanges.get(id).and_then(|exchange| exchange.flow);
+        let Some(exchange) = self.exchanges.get(id) else { return };
+        let (Some(peer), flow) = (exchange.peer(), exchange.flow) else { return };
         let Some(flow) = flow.and_then(|flow| self.flows.get_mut(flow)) else { return };
         let Some(Ok(via)) = response.get::<Via<'_>>() else { return };
         if let (Some(ip), Some(local)) = (via.received(), flow.local) {
-            let seen = SocketAddr::new(ip, via.rport().flatten().unwrap_or(local.port()));
-            flow.mapped = (seen != local).then_some(seen);
+            flow.note_mapping(peer, SocketAddr::new(ip, via.rport().flatten().unwrap_or(local.port())));
         }
     }
 
@@ -531,7 +535,7 @@ impl Agent {
             let host = dialog.target.as_uri().host().map(|host| host.to_string()).unwrap_or_default();
             return account.is_own_host(&host);
         }
-        own || at.is_some() && self.calls.get(dialog.owner).is_some_and(|entry| entry.hop == at)
+        own || at.is_some() && self.calls.get(dialog.owner).is_some_and(|entry| entry.kept.hop == at)
     }
 
     /// What a transaction of ours tells that is no response.

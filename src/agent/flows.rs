@@ -10,6 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 
 /// Peers whose UDP socket is remembered, so that no route is asked for twice.
 const ROUTES_KEPT: usize = 1024;
+/// Peers of one flow whose view of us is remembered.
+const MAPPINGS_KEPT: usize = 16;
 
 /// One UDP socket, listener or connection.
 #[derive(Debug)]
@@ -21,18 +23,29 @@ pub(super) struct Flow {
     pub(super) peer: Option<SocketAddr>,
     /// The stream's messages, for connections.
     pub(super) framer: Option<Framer>,
-    /// Where its peers see us (RFC 3581), once one told.
-    pub(super) mapped: Option<SocketAddr>,
+    /// Where each of its peers sees us (RFC 3581), as they told; the latest last.
+    mapped: Vec<(SocketAddr, SocketAddr)>,
     /// Whether the peer opened it.
     pub(super) inbound: bool,
-    /// Whether something came on it yet.
-    pub(super) heard: bool,
     /// Requests that wait until it is up.
     pub(super) waiting: Vec<ExchangeId>,
     /// Where a UDP flow that is being opened was to lead to.
     towards: Option<SocketAddr>,
     /// When it closes unless something happens on it, as set in the agent's deadlines.
     pub(super) deadline: Option<Instant>,
+}
+
+impl Flow {
+    /// `peer` sees us at `seen`: another address than ours when a NAT stands between.
+    pub(super) fn note_mapping(&mut self, peer: SocketAddr, seen: SocketAddr) {
+        self.mapped.retain(|(teller, _)| *teller != peer);
+        if self.local.is_some_and(|local| local != seen) {
+            if self.mapped.len() >= MAPPINGS_KEPT {
+                self.mapped.remove(0);
+            }
+            self.mapped.push((peer, seen));
+        }
+    }
 }
 
 /// All flows.
@@ -66,9 +79,8 @@ impl Flows {
             local: Some(info.local),
             peer: info.peer,
             framer,
-            mapped: None,
+            mapped: Vec::new(),
             inbound: info.peer.is_some(),
-            heard: false,
             waiting: Vec::new(),
             towards: None,
             deadline: None,
@@ -88,9 +100,8 @@ impl Flows {
             local: None,
             peer: reliable.then_some(peer),
             framer,
-            mapped: None,
+            mapped: Vec::new(),
             inbound: false,
-            heard: false,
             waiting: Vec::new(),
             towards: Some(peer),
             deadline: None,
@@ -164,11 +175,11 @@ impl Flows {
         (self.inbound.values().sum(), self.inbound.get(&ip).copied().unwrap_or(0))
     }
 
-    /// Where we can be reached by those who know that flow: Contact.
-    pub(super) fn contact(&self, flow: &Flow) -> Option<SocketAddr> {
+    /// Where `peer` can reach us by that flow: Contact.
+    pub(super) fn contact(&self, flow: &Flow, peer: SocketAddr) -> Option<SocketAddr> {
         let local = flow.local?;
-        if let Some(mapped) = flow.mapped {
-            return Some(mapped);
+        if let Some((_, mapped)) = flow.mapped.iter().find(|(teller, _)| *teller == peer) {
+            return Some(*mapped);
         }
         let listener = self.listeners.iter().find(|(t, at)| *t == flow.transport && at.ip() == local.ip());
         Some(listener.map_or(local, |(_, at)| *at))

@@ -3,8 +3,8 @@
 
 use super::config::Accept;
 use super::event::{Answer, Event, Gone};
-use super::{Agent, CallEntry, Served, Timed};
-use crate::call::{ALLOW, Accepting, Asked, Call, CallDirection, Cx, Intent, OurContact, RecordId, Reply, Session};
+use super::{Agent, Kept, Served, Timed};
+use crate::call::{ALLOW, Accepting, Asked, Call, CallDirection, Intent, OurContact, RecordId, Reply, Session};
 use crate::id::{CallId, FlowId, IncomingId, TransactionId};
 use crate::outbox::Transmit;
 use crate::time::{Duration, Instant};
@@ -231,8 +231,13 @@ impl Agent {
         }
         let tag = Some(incoming.tag.clone());
         let dialog = status.is_provisional() && status != Status::TRYING;
-        let reply = Reply { status, reason, tag, dialog, headers, body };
-        let bytes = reply.write(&incoming.asked, &self.config.product);
+        let reply = Reply { status, reason, tag: tag.clone(), dialog, headers, body };
+        let (mut status, mut written) = (status, reply.write(&incoming.asked, &self.config.product));
+        if let Err(error) = &written {
+            tracing::warn!(%error, "an answer cannot be written: it is 500 instead");
+            status = Status::SERVER_INTERNAL_ERROR;
+            written = Reply { tag, ..Reply::new(status) }.write(&incoming.asked, &self.config.product);
+        }
         let transaction = incoming.asked.transaction;
         let wait = status.is_provisional().then_some(now + RINGS);
         self.set_incoming_deadline(id, wait);
@@ -240,14 +245,9 @@ impl Agent {
             self.incoming.remove(id);
             self.served.remove(&transaction);
         }
-        match bytes {
+        match written {
             Ok(bytes) => self.respond_bytes(now, transaction, status, bytes),
-            Err(error) => {
-                tracing::warn!(%error, "an answer cannot be written; sending 500 instead");
-                if !status.is_provisional() {
-                    self.transactions.abandon(transaction);
-                }
-            }
+            Err(_) => self.transactions.abandon(transaction),
         }
         self.settle(now);
         Ok(())
@@ -268,22 +268,15 @@ impl Agent {
         let flow = self.transactions.get(transaction).map(transaction::Transaction::flow);
         let account = self.account_of(&asked.request);
         let random = self.seed.wide();
-        let call_id = asked.request.call_id().unwrap_or_default().to_owned();
         let Accept { session, headers, total_limit } = accept;
-        let mut cx = Cx {
-            now,
-            policy: &self.policy,
-            seed: &mut self.seed,
-            dialogs: &mut self.dialogs,
-            actions: &mut self.actions,
-        };
         let account_name = account.and_then(|account| self.accounts.get(account)).map(|a| a.config.name.clone());
-        let created_unix_ms = cx.policy.epoch.unix_ms(arrived);
-        let call = self.calls.insert_with(|call| {
+        let created_unix_ms = self.policy.epoch.unix_ms(arrived);
+        let kept = Kept { account, transport: None, hop: Some(from), flow };
+        let call = self.begin_call(now, kept, |cx, call| {
             let intent = Intent {
                 id: RecordId::new(created_unix_ms, random),
                 call,
-                call_id: call_id.clone(),
+                call_id: asked.request.call_id().unwrap_or_default().to_owned(),
                 direction: CallDirection::Inbound,
                 account: account_name,
                 from: uri_of::<From<'_>>(&asked.request),
@@ -293,13 +286,9 @@ impl Agent {
                 created_unix_ms,
             };
             let accepting = Accepting { asked, local_tag: tag, intent, arrived, session, headers, total_limit };
-            let call = Call::accept(&mut cx, call, accepting);
-            CallEntry { call, account, transport: None, exchanges: Vec::new(), hop: Some(from), flow, deadline: None }
+            Call::accept(cx, call, accepting)
         });
         self.served.insert(transaction, Served::Accepted(call));
-        self.by_call_id.insert(call_id, call);
-        self.carry_out(now, call);
-        self.settle(now);
         Ok(call)
     }
 
@@ -330,14 +319,14 @@ impl Agent {
 
     /// What it takes to answer a request that came by that flow.
     fn asked(&self, flow: FlowId, from: SocketAddr, id: TransactionId, request: &MessageRef<'_>) -> Option<Asked> {
-        let contact = self.our_contact(flow, request)?;
+        let contact = self.our_contact(flow, from, request)?;
         Some(Asked { transaction: id, request: Arc::new(request.to_owned()), source: from, contact })
     }
 
     /// Where we are for the peers of that flow, by the user that was asked for.
-    fn our_contact(&self, flow: FlowId, request: &MessageRef<'_>) -> Option<OurContact> {
+    fn our_contact(&self, flow: FlowId, peer: SocketAddr, request: &MessageRef<'_>) -> Option<OurContact> {
         let entry = self.flows.get(flow)?;
-        let at = self.flows.contact(entry)?;
+        let at = self.flows.contact(entry, peer)?;
         let user = request.request_uri().ok().and_then(|uri| uri.user().map(str::to_owned));
         Some(OurContact { user, at, uri_params: if entry.transport.is_reliable() { ";transport=tcp" } else { "" } })
     }

@@ -79,14 +79,20 @@ pub struct Agent {
 #[derive(Debug)]
 struct CallEntry {
     call: Call,
+    kept: Kept,
+    exchanges: Vec<(Role, ExchangeId)>,
+    deadline: Option<Instant>,
+}
+
+/// What a call itself does not need to know.
+#[derive(Debug)]
+struct Kept {
     account: Option<AccountId>,
     transport: Option<Transport>,
-    exchanges: Vec<(Role, ExchangeId)>,
-    /// Where its INVITE went.
+    /// Where its INVITE went, or where it came from.
     hop: Option<SocketAddr>,
     /// The flow that its INVITE went or came by: the peer knows us there.
     flow: Option<FlowId>,
-    deadline: Option<Instant>,
 }
 
 /// What became of an INVITE of a peer.
@@ -211,7 +217,6 @@ impl Agent {
         let idle = now + self.config.limits.flow_idle;
         let Some(entry) = self.flows.get_mut(flow) else { return };
         let (Some(framer), Some(peer)) = (&mut entry.framer, entry.peer) else { return };
-        entry.heard = true;
         framer.push(chunk);
         self.set_flow_deadline(flow, Some(idle));
         while let Some(framer) = self.flows.get_mut(flow).and_then(|entry| entry.framer.as_mut()) {
@@ -433,11 +438,11 @@ impl Agent {
             Signal::Ready(_) => {
                 let flow = self.exchanges.get(id).and_then(|e| Some((e.flow?, self.flows.get(e.flow?)?, e.peer()?)));
                 let Some((flow_id, flow, peer)) = flow else { return };
-                let (Some(contact), name) = (self.flows.contact(flow), flow.transport.as_str()) else { return };
+                let (Some(contact), name) = (self.flows.contact(flow, peer), flow.transport.as_str()) else { return };
                 let local = flow.local.unwrap_or(contact);
                 if let Some(entry) = self.calls.get_mut(call) {
-                    entry.hop = Some(peer);
-                    entry.flow = Some(flow_id);
+                    entry.kept.hop = Some(peer);
+                    entry.kept.flow = Some(flow_id);
                 }
                 self.with_call(now, call, |call, cx| call.handle_ready(cx, local, peer, name));
             }
@@ -469,6 +474,25 @@ impl Agent {
         });
     }
 
+    /// Begins a call, placed or accepted, and does what it wants done.
+    fn begin_call(&mut self, now: Instant, kept: Kept, make: impl FnOnce(&mut Cx<'_>, CallId) -> Call) -> CallId {
+        let mut cx = Cx {
+            now,
+            policy: &self.policy,
+            seed: &mut self.seed,
+            dialogs: &mut self.dialogs,
+            actions: &mut self.actions,
+        };
+        let begun = |id| CallEntry { call: make(&mut cx, id), kept, exchanges: Vec::new(), deadline: None };
+        let id = self.calls.insert_with(begun);
+        if let Some(entry) = self.calls.get(id) {
+            self.by_call_id.insert(entry.call.call_id().to_owned(), id);
+        }
+        self.carry_out(now, id);
+        self.settle(now);
+        id
+    }
+
     /// Lets a call act, then does what it wants done.
     fn with_call(&mut self, now: Instant, id: CallId, act: impl FnOnce(&mut Call, &mut Cx<'_>)) {
         let Some(entry) = self.calls.get_mut(id) else { return };
@@ -489,7 +513,7 @@ impl Agent {
             match action {
                 Action::Begin(role, draft) => {
                     let Some(entry) = self.calls.get(id) else { continue };
-                    let (account, transport) = (entry.account, entry.transport);
+                    let (account, transport) = (entry.kept.account, entry.kept.transport);
                     let held = role == Role::Invite;
                     let owner = Owner::Call(id, role);
                     let exchange = self.begin(now, Beginning { owner, draft: *draft, account, transport, held });
@@ -579,7 +603,7 @@ impl Agent {
             flow.deadline = None;
         }
         let registered = self.accounts.iter().any(|(_, account)| account.flow == Some(id) && account.is_registered());
-        let talking = self.calls.iter().any(|(_, entry)| entry.flow == Some(id));
+        let talking = self.calls.iter().any(|(_, entry)| entry.kept.flow == Some(id));
         if registered || talking || self.transactions.is_on(id) {
             self.set_flow_deadline(id, Some(now + self.config.limits.flow_idle));
         } else {
@@ -640,6 +664,14 @@ pub struct CallMut<'a> {
 }
 
 impl CallMut<'_> {
+    /// Answers the offer that the 2xx to a call without one of ours made, as told by [`Event::SessionReceived`]: the ACK
+    /// leaves with this session description. Does nothing when no answer is owed.
+    pub fn provide(self, answer: Bytes) {
+        self.agent.now = self.now;
+        self.agent.with_call(self.now, self.id, |call, cx| call.provide(cx, Some(answer)));
+        self.agent.settle(self.now);
+    }
+
     /// Ends it, whatever its phase: CANCEL once a provisional response came, BYE once it is up.
     pub fn hang_up(self) {
         self.agent.now = self.now;

@@ -258,7 +258,8 @@ impl Agent {
         let (flow, peer) = (exchange.flow, exchange.peer());
         // What was written is what is bound, even if this very response tells that we are seen elsewhere.
         let (contact, next_hop) = (exchange.contact, exchange.draft.next_hop.clone());
-        let reachable = flow.and_then(|flow| self.flows.get(flow)).and_then(|flow| self.flows.contact(flow));
+        let reachable = flow.and_then(|flow| self.flows.get(flow)).zip(peer);
+        let reachable = reachable.and_then(|(flow, peer)| self.flows.contact(flow, peer));
         let transport = flow.and_then(|flow| self.flows.get(flow)).map(|flow| flow.transport);
         let Some(entry) = self.accounts.get_mut(account) else { return };
         let purpose = entry.asking.map_or(Purpose::Query, |(_, purpose)| purpose);

@@ -3,9 +3,9 @@
 use super::config::{CallRequest, OutRequest};
 use super::event::{Event, Failure, Refused};
 use super::exchange::Beginning;
-use super::{Agent, CallEntry, Owner, Signal};
+use super::{Agent, Kept, Owner, Signal};
 use crate::call::dialog::way;
-use crate::call::{Call, CallDirection, ContactForm, Cx, Draft, Intent, Placing, RecordId};
+use crate::call::{Call, CallDirection, ContactForm, Draft, Intent, Placing, RecordId};
 use crate::id::{AccountId, CallId, ExchangeId, RequestId};
 use crate::time::Instant;
 use crate::wire::{HeaderId, Method, Quoted, Status, UriBuf};
@@ -55,19 +55,13 @@ impl Agent {
         let created_unix_ms = self.policy.epoch.unix_ms(now);
         let random = self.seed.wide();
         let from = bare(&invite.from);
-        let call_id = invite.call_id.clone();
-        let mut cx = Cx {
-            now,
-            policy: &self.policy,
-            seed: &mut self.seed,
-            dialogs: &mut self.dialogs,
-            actions: &mut self.actions,
-        };
-        let id = self.calls.insert_with(|call| {
+        let (account, transport) = (request.account, request.transport);
+        let kept = Kept { account, transport, hop: None, flow: None };
+        Ok(self.begin_call(now, kept, |cx, call| {
             let intent = Intent {
                 id: RecordId::new(created_unix_ms, random),
                 call,
-                call_id: call_id.clone(),
+                call_id: invite.call_id.clone(),
                 direction: CallDirection::Outbound,
                 account: account_name,
                 from,
@@ -84,20 +78,8 @@ impl Agent {
                 total_limit: request.total_limit,
                 admit: request.admit,
             };
-            CallEntry {
-                call: Call::place(&mut cx, call, placing),
-                account: request.account,
-                transport: request.transport,
-                exchanges: Vec::new(),
-                hop: None,
-                flow: None,
-                deadline: None,
-            }
-        });
-        self.by_call_id.insert(call_id, id);
-        self.carry_out(now, id);
-        self.settle(now);
-        Ok(id)
+            Call::place(cx, call, placing)
+        }))
     }
 
     /// Sends a request outside any call and tells its responses by [`Event::Response`].

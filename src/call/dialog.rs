@@ -53,9 +53,11 @@ impl Dialog {
         let early = response.status().is_some_and(crate::wire::Status::is_provisional);
         let target = match contact(response) {
             Some(target) => target,
-            // A 1xx may come without Contact; until a 2xx brings one the INVITE's own target has to do.
-            None if early => UriBuf::parse(&invite.uri).map_err(|_| NoDialog("12.1.2: no remote target"))?,
-            None => return Err(NoDialog("a 2xx to INVITE has one Contact, RFC 3261 §12.1.1")),
+            // A 1xx may come without Contact. A 2xx may not (RFC 3261 §12.1.1), but it has to be acknowledged all the
+            // same, so the INVITE's own target has to do.
+            None => {
+                UriBuf::parse(&invite.uri).map_err(|_| NoDialog("a 2xx to INVITE has Contact, RFC 3261 §12.1.1"))?
+            }
         };
         let mut route_set = record_routes(response)?;
         route_set.reverse();

@@ -180,6 +180,8 @@ struct Media {
     /// Where the port was bound, kept for the record.
     local: Option<SocketAddr>,
     plan: Option<MediaPlan>,
+    /// The To tag of the answer that the plan came from.
+    planned_by: Option<String>,
     counted: MediaCounts,
     session_id: u64,
     version: u64,
@@ -508,6 +510,7 @@ impl Call {
 
     /// Ends one dialog with BYE, which need not be the one that the call talks in.
     fn send_bye(&mut self, cx: &mut Cx<'_>, dialog: DialogId) {
+        self.provide(cx, None);
         let Some(entry) = cx.dialogs.get_mut(dialog) else { return };
         let cseq = entry.next_cseq();
         let draft = entry.draft(dialog, Method::Bye, cseq);

@@ -48,6 +48,8 @@ pub(super) struct ClientInvite {
     answered: bool,
     ring_limit: Option<Duration>,
     forks: Vec<Fork>,
+    /// The dialog whose 2xx made an offer that the application has not answered yet: its ACK waits for that.
+    owed: Option<DialogId>,
 }
 
 impl ClientInvite {
@@ -96,6 +98,7 @@ impl Call {
             answered: false,
             ring_limit,
             forks: Vec::new(),
+            owed: None,
         }));
         call
     }
@@ -199,7 +202,7 @@ impl Call {
             if self.record.milestones.early_media.is_none() && !response.body().is_empty() {
                 self.record.milestones.early_media = Some(cx.now);
             }
-            self.take_answer(cx, response.body());
+            self.take_answer(cx, response.to_tag().unwrap_or_default(), response.body());
         }
         cx.actions.push_back(Action::Tell(Told::Progress(status, Arc::clone(response))));
     }
@@ -238,7 +241,11 @@ impl Call {
             Err(broken) => return self.end_violated(cx, broken.0, status),
         };
         let dialog = self.confirm(cx, tag, dialog);
-        self.acknowledge(cx, dialog);
+        let late = first && self.ending.is_none() && matches!(self.session, Session::LateOffer);
+        match &mut self.invite {
+            Some(invite) if late && !response.body().is_empty() => invite.owed = Some(dialog),
+            _ => self.acknowledge(cx, dialog, None),
+        }
         if !first {
             // Another fork answered too late: it is acknowledged and told to stop. The first one talks on.
             return self.send_bye(cx, dialog);
@@ -256,9 +263,12 @@ impl Call {
         }
         self.record.reason = reason(response);
         self.phase = Phase::Up(dialog);
-        let had_plan = self.media.plan.is_some();
-        self.take_answer(cx, response.body());
-        if self.media.prefs.is_some() && self.media.plan.is_none() && !had_plan {
+        if self.media.planned_by.as_deref() != Some(tag) {
+            // What another fork said early on does not hold for the one that answered.
+            self.media.plan = None;
+        }
+        self.take_answer(cx, tag, response.body());
+        if self.media.prefs.is_some() && self.media.plan.is_none() {
             // RFC 3261 §13.2.2.4: a 2xx without a usable answer is acknowledged, then ended.
             self.bye_violated(cx, dialog, status);
             return;
@@ -285,10 +295,19 @@ impl Call {
     }
 
     /// RFC 3261 §13.2.2.4: the ACK of a 2xx has the INVITE's CSeq number and goes the dialog's way.
-    fn acknowledge(&mut self, cx: &mut Cx<'_>, dialog: DialogId) {
+    fn acknowledge(&mut self, cx: &mut Cx<'_>, dialog: DialogId, answer: Option<Bytes>) {
         let Some(entry) = cx.dialogs.get(dialog) else { return };
-        let draft = entry.draft(dialog, crate::wire::Method::Ack, entry.local_cseq());
+        let mut draft = entry.draft(dialog, crate::wire::Method::Ack, entry.local_cseq());
+        draft.body = answer.map(|answer| ("application/sdp".to_owned(), answer));
         self.begin(cx, Role::Ack(dialog), draft);
+    }
+
+    /// The application answers the offer of a 2xx (RFC 3261 §13.2.2.4): its ACK leaves with it. Nothing happens when
+    /// no answer is owed.
+    pub fn provide(&mut self, cx: &mut Cx<'_>, answer: Option<Bytes>) {
+        if let Some(dialog) = self.invite.as_mut().and_then(|invite| invite.owed.take()) {
+            self.acknowledge(cx, dialog, answer);
+        }
     }
 
     fn handle_failure(&mut self, cx: &mut Cx<'_>, status: Status, response: &Arc<Message>) {
@@ -408,13 +427,16 @@ impl Call {
     }
 
     /// Takes what a response says of the session as the answer to our offer; the first one counts.
-    fn take_answer(&mut self, cx: &mut Cx<'_>, body: &[u8]) {
+    fn take_answer(&mut self, cx: &mut Cx<'_>, tag: &str, body: &[u8]) {
         let (Some(_), Some(offered)) = (&self.media.prefs, &self.media.offered) else { return };
         if body.is_empty() || self.media.plan.is_some() {
             return;
         }
         match offer::accept(offered, body) {
-            Ok(plan) => self.set_media(cx, plan),
+            Ok(plan) => {
+                self.media.planned_by = Some(tag.to_owned());
+                self.set_media(cx, plan);
+            }
             Err(error) => tracing::debug!(%error, "the peer's session description is of no use"),
         }
     }

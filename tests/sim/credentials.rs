@@ -124,7 +124,8 @@ fn a_stranger_gets_no_digest() {
     d.expect(bob, "ACK");
     let invite = d.expect(bob, "INVITE");
     d.say(bob, &invite.reply(200).set("Contact", "<sip:far@10.0.0.9>"));
-    d.expect(stranger, "ACK");
+    let ack = d.expect(stranger, "ACK");
+    assert_eq!(ack.header("Proxy-Authorization"), "", "nor what the INVITE's hop was given");
     d.hang_up(call);
     let bye = d.expect(stranger, "BYE");
     assert_eq!(bye.header("Proxy-Authorization"), "", "nothing beforehand");
