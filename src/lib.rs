@@ -18,7 +18,7 @@
 //!
 //! # With tokio
 //!
-//! [`transport::Client`] is the agent on a thread of its own, with `async` handles:
+//! `transport::Client` is the agent on a thread of its own, with `async` handles:
 //!
 //! ```no_run
 //! # #[cfg(feature = "net")]
@@ -66,7 +66,7 @@
 //!
 //! # Features
 //!
-//! None is the pure core. `net` adds [`transport`], `store` the SQLite records, `sandbox` the Plivo on one's own machine,
+//! None is the pure core. `net` adds `transport`, `store` the SQLite records, `sandbox` the Plivo on one's own machine,
 //! `cli` (the default) the command. A feature adds and never changes behaviour.
 
 pub mod agent;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 /// A transport protocol of RFC 3261 §18.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Transport {
     /// Datagrams.
     Udp,
@@ -87,6 +88,7 @@ pub enum FlowChange {
 
 /// Why a flow could not be made or broke.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FlowFault {
     /// Nobody listens there.
     Refused,
@@ -111,6 +113,7 @@ impl fmt::Display for FlowFault {
 
 /// Why one target of a flow did not get what was sent: the flow itself may be well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unsent {
     /// ICMP: port unreachable.
     Refused,
@@ -124,6 +127,7 @@ pub enum Unsent {
 
 /// A kind of DNS record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum RecordKind {
     /// IPv4 addresses.
     A,
@@ -133,6 +137,7 @@ pub enum RecordKind {
 
 /// What the name service said to one query.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Resolved {
     /// Answer to [`RecordKind::A`]; empty when there are none.
     A(Vec<Ipv4Addr>),
@@ -159,6 +164,7 @@ pub struct Refusal(pub String);
 
 /// Something that the world has to do for the agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Need {
     /// Open a flow to that peer, or name one that leads there; answered by `handle_flow`.
     Connect {
@@ -204,6 +210,7 @@ pub enum Need {
 
 /// Something that the application may want to know.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Event {
     /// A registration was accepted or refreshed.
     Registered {
@@ -343,6 +350,7 @@ pub struct Binding {
 
 /// Why a request came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Failure {
     /// A final response other than 2xx.
     Status {
@@ -387,6 +395,7 @@ pub struct Wakeup {
 
 /// What a wake-up is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Why {
     /// Output waits to be drained.
     Output,
@@ -425,6 +434,7 @@ pub struct Counts {
 
 /// Why a command was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Refused {
     /// As many calls, transactions or events are alive as the limits allow.
     #[error("too many calls at once: raise the limit or wait for one to end")]

@@ -2,7 +2,7 @@
 //!
 //! A [`World`] runs any [`Node`] as the driver on a real network would, but time passes only by [`World::step`], chance
 //! comes from one seed, and everything sent is kept as a trace. Races are written with scripted [`Peer`]s; what user
-//! agents send is watched by a [`Checker`](check::Checker) at every step. A world that fails prints its seed and trace.
+//! agents send is watched by a [`Checker`] at every step. A world that fails prints its seed and trace.
 
 pub mod check;
 mod net;
