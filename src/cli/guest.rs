@@ -1,10 +1,13 @@
 //! A sandbox as the commands see it: embedded, for as long as the command lives, or a running one that is asked over
 //! its HTTP side for addresses and credentials.
 
+use super::args::Way;
+use super::config::{AccountSettings, Config};
 use super::exit::Exit;
 use super::output::Printer;
-use super::phone::Unready;
+use super::phone::{Identity, Unready, profile};
 use crate::agent::Known;
+use crate::call::digest::Secret;
 use crate::plivo::profile::DOMAIN;
 use crate::plivo::request::Hook;
 use crate::plivo::sandbox::{AnswerBy, Running, Sandbox, SandboxConfig, SandboxEvent};
@@ -19,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A sandbox, and who we are in it.
 #[derive(Debug)]
-pub struct Guest {
+pub(super) struct Guest {
     /// The user of our endpoint.
     pub user: String,
     /// Its password.
@@ -35,11 +38,34 @@ enum Place {
 }
 
 impl Guest {
+    /// The sandbox that flags and configuration name, as its endpoint `user` or its first one: an embedded one, of
+    /// `settings`, or a running one. None if neither names one.
+    ///
+    /// # Errors
+    /// As of [`embedded`](Self::embedded) and [`running`](Self::running), and those of `settings`.
+    pub(super) async fn named(
+        way: &Way,
+        config: &Config,
+        user: Option<&str>,
+        settings: impl FnOnce() -> Result<SandboxConfig, Unready>,
+        printer: &mut Printer,
+    ) -> Result<Option<Self>, Unready> {
+        match (way.sandbox.as_deref(), config.text("sandbox")) {
+            (Some(""), _) => {
+                let guest = Self::embedded(settings()?).await?;
+                printer.decided(&format!("an embedded sandbox answers for {DOMAIN} at {}", guest.sip));
+                Ok(Some(guest))
+            }
+            (_, Some(http)) => Self::running(http, user).await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// Starts a sandbox on ports of the system's choice.
     ///
     /// # Errors
     /// Ports or randomness are not to be had.
-    pub async fn embedded(config: SandboxConfig) -> Result<Self, Unready> {
+    pub(super) async fn embedded(config: SandboxConfig) -> Result<Self, Unready> {
         let running = Sandbox::start(config).await.map_err(|error| unreached(&error))?;
         let endpoint = running.endpoints.first().cloned();
         let endpoint = endpoint.ok_or_else(|| Unready::new(Exit::Internal, "the sandbox has no endpoint"))?;
@@ -51,7 +77,7 @@ impl Guest {
     ///
     /// # Errors
     /// Nobody answers there, or somebody else does.
-    pub async fn running(http: &str, user: Option<&str>) -> Result<Self, Unready> {
+    pub(super) async fn running(http: &str, user: Option<&str>) -> Result<Self, Unready> {
         let http = if http.contains("://") { http.to_owned() } else { format!("http://{http}") };
         let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE * 2).build();
         let client = client.map_err(|error| unreached(&error))?;
@@ -67,14 +93,34 @@ impl Guest {
         Ok(Self { user: text("user")?, password: text("password")?, sip, place: Place::There { http, client } })
     }
 
+    /// Who we are in it.
+    #[must_use]
+    pub(super) fn identity(&self, config: &Config) -> Identity {
+        let text = |key| config.text(key).map(str::to_owned);
+        let settings = AccountSettings {
+            name: Some("sandbox".to_owned()),
+            uri: format!("sip:{}@{DOMAIN}", self.user),
+            user: self.user.clone(),
+            domain: DOMAIN.to_owned(),
+            display_name: text("display_name"),
+            profile: "plivo".to_owned(),
+            register: config.flag("register"),
+            expires: config.time("expires"),
+            transport: text("transport"),
+            ..AccountSettings::default()
+        };
+        let profile = profile(config.text("profile").unwrap_or("auto"), DOMAIN, true);
+        Identity { settings, secret: Some(Secret::Password(self.password.clone())), profile }
+    }
+
     /// Where the platform's domain is.
     #[must_use]
-    pub fn known(&self) -> Known {
+    pub(super) fn known(&self) -> Known {
         Known { host: DOMAIN.to_owned(), port: None, addr: self.sip.ip(), to_port: Some(self.sip.port()) }
     }
 
     /// What happens next in an embedded sandbox; never, in another.
-    pub async fn event(&mut self) -> SandboxEvent {
+    pub(super) async fn event(&mut self) -> SandboxEvent {
         let event = match &mut self.place {
             Place::Here(running) => running.events.recv().await,
             Place::There { .. } => None,
@@ -86,7 +132,7 @@ impl Guest {
     }
 
     /// What the sandbox says of a call: how it ended there, and which webhooks it caused.
-    pub async fn told(&self, call_uuid: &str) -> Told {
+    pub(super) async fn told(&self, call_uuid: &str) -> Told {
         if call_uuid.is_empty() {
             return Told::default();
         }
@@ -104,7 +150,7 @@ impl Guest {
     }
 
     /// Says what went past the edge of an embedded sandbox, and ends it.
-    pub async fn leave(self, printer: &mut Printer) {
+    pub(super) async fn leave(self, printer: &mut Printer) {
         if let Place::Here(running) = self.place {
             printer.step("sandbox", &format!("{} requests went past its edge", running.bypassed()));
             if let Err(error) = running.shutdown().await {
@@ -116,7 +162,7 @@ impl Guest {
 
 /// What an embedded sandbox answers calls by.
 #[must_use]
-pub fn answer_by(url: Option<&String>, xml: Option<String>) -> AnswerBy {
+pub(super) fn answer_by(url: Option<&String>, xml: Option<String>) -> AnswerBy {
     let default = SandboxConfig::default().answer;
     let by_url = url.map(|url| AnswerBy::Url(Hook { url: url.clone(), method: Default::default() }));
     by_url.or(xml.map(AnswerBy::Xml)).unwrap_or(default)
@@ -133,7 +179,7 @@ fn unreached(error: &impl ToString) -> Unready {
 
 /// A line for what happened in a sandbox: a word and a text.
 #[must_use]
-pub fn line(event: &SandboxEvent) -> (&'static str, String) {
+pub(super) fn line(event: &SandboxEvent) -> (&'static str, String) {
     match event {
         SandboxEvent::Registered { user, contact, expires } => {
             ("endpoint", format!("{user} is at {contact} for {} s", expires.as_secs()))

@@ -10,9 +10,7 @@ use super::output::Printer;
 use super::phone::{Identity, NOBODY, Parts, Phone, Unready, held, identity, now_unix_ms, profile, store_path};
 use super::target::target;
 use crate::agent::{CallRequest, Event, Profile, Transport};
-use crate::call::digest::Secret;
 use crate::call::{CallRecord, MediaPrefs, Session};
-use crate::plivo::profile::DOMAIN;
 use crate::plivo::sandbox::{SandboxConfig, SandboxEvent};
 use crate::record::{CallJson, Durability, Store, Told};
 use crate::time::Duration;
@@ -25,10 +23,11 @@ use tokio::sync::mpsc;
 ///
 /// # Errors
 /// [`Unready`] for what kept the INVITE from leaving.
-pub async fn run(args: &InviteArgs, config: &Config, printer: &mut Printer) -> Result<Exit, Unready> {
-    let mut sandbox = sandbox(args, config, printer).await?;
+pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printer) -> Result<Exit, Unready> {
+    let settings = || sandbox(args, config);
+    let mut sandbox = Guest::named(&args.way, config, args.who.user.as_deref(), settings, printer).await?;
     let identity = match &sandbox {
-        Some(guest) => Some(guest_identity(guest, config)),
+        Some(guest) => Some(guest.identity(config)),
         None => identity(config, &args.who)?,
     };
     let (request, warnings) = request(args, config, identity.as_ref(), printer)?;
@@ -203,38 +202,12 @@ fn registers(config: &Config, identity: Option<&Identity>) -> bool {
     said.unwrap_or_else(|| identity.is_some_and(|identity| identity.profile.registers))
 }
 
-/// The sandbox to call through: an embedded one, a running one, or none.
-async fn sandbox(args: &InviteArgs, config: &Config, printer: &mut Printer) -> Result<Option<Guest>, Unready> {
-    match (args.way.sandbox.as_deref(), config.text("sandbox")) {
-        (Some(""), _) => {
-            let xml = args.answer_xml.as_ref().map(std::fs::read_to_string).transpose();
-            let xml = xml.map_err(|error| Unready::new(Exit::Usage, format!("--answer-xml: {error}")))?;
-            let rules = config.text("header_rules").and_then(|rules| rules.parse().ok()).unwrap_or_default();
-            let answer = answer_by(args.answer_url.as_ref(), xml);
-            let guest = Guest::embedded(SandboxConfig { answer, rules, ..SandboxConfig::default() }).await?;
-            printer.decided(&format!("an embedded sandbox answers for {DOMAIN} at {}", guest.known().addr));
-            Ok(Some(guest))
-        }
-        (_, Some(http)) => Guest::running(http, args.who.user.as_deref()).await.map(Some),
-        _ => Ok(None),
-    }
-}
-
-/// Who we are in a sandbox.
-fn guest_identity(guest: &Guest, config: &Config) -> Identity {
-    let mut settings = super::config::AccountSettings {
-        name: Some("sandbox".to_owned()),
-        uri: format!("sip:{}@{DOMAIN}", guest.user),
-        user: guest.user.clone(),
-        domain: DOMAIN.to_owned(),
-        profile: "plivo".to_owned(),
-        register: config.flag("register"),
-        transport: config.text("transport").map(str::to_owned),
-        ..Default::default()
-    };
-    settings.display_name = config.text("display_name").map(str::to_owned);
-    let profile = profile(config.text("profile").unwrap_or("auto"), DOMAIN, true);
-    Identity { settings, secret: Some(Secret::Password(guest.password.clone())), profile }
+/// What the flags make of an embedded sandbox.
+fn sandbox(args: &InviteArgs, config: &Config) -> Result<SandboxConfig, Unready> {
+    let xml = args.answer_xml.as_ref().map(std::fs::read_to_string).transpose();
+    let xml = xml.map_err(|error| Unready::new(Exit::Usage, format!("--answer-xml: {error}")))?;
+    let rules = config.text("header_rules").and_then(|rules| rules.parse().ok()).unwrap_or_default();
+    Ok(SandboxConfig { answer: answer_by(args.answer_url.as_ref(), xml), rules, ..SandboxConfig::default() })
 }
 
 /// The X-CallUUID that the call was given.

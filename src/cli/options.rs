@@ -3,11 +3,13 @@
 use super::args::{OptionsArgs, OutputFormat};
 use super::config::{Config, duration};
 use super::exit::{Exit, of_failure};
+use super::guest::Guest;
 use super::headers::{Headers, Held};
 use super::output::Printer;
 use super::phone::{Parts, Phone, Unready, identity};
 use super::target::target;
 use crate::agent::{OutRequest, Transport};
+use crate::plivo::sandbox::SandboxConfig;
 use crate::report::text::visible;
 use crate::time::Duration;
 use crate::transport::{RequestError, Response};
@@ -18,9 +20,14 @@ use serde_json::{Value, json};
 ///
 /// # Errors
 /// [`Unready`] for what kept the first request from leaving.
-pub async fn run(args: &OptionsArgs, config: &Config, printer: &mut Printer) -> Result<Exit, Unready> {
+pub(super) async fn run(args: &OptionsArgs, config: &Config, printer: &mut Printer) -> Result<Exit, Unready> {
     let usage = |error: &dyn std::fmt::Display| Unready::new(Exit::Usage, error);
-    let identity = identity(config, &args.who)?;
+    let user = args.who.user.as_deref();
+    let sandbox = Guest::named(&args.way, config, user, || Ok(SandboxConfig::default()), printer).await?;
+    let identity = match &sandbox {
+        Some(guest) => Some(guest.identity(config)),
+        None => identity(config, &args.who)?,
+    };
     let domain = identity.as_ref().map(|identity| identity.settings.domain.clone());
     let target = target(&args.target, domain.as_deref()).map_err(|error| usage(&error))?;
     let uri = UriBuf::parse(&target.uri).map_err(|error| usage(&format!("{}: {error}", args.target)))?;
@@ -28,7 +35,9 @@ pub async fn run(args: &OptionsArgs, config: &Config, printer: &mut Printer) -> 
     for argument in &args.headers {
         headers.add(argument, Held::Plain).map_err(|error| usage(&error))?;
     }
-    let parts = Parts { identity, resolve: args.way.resolve.clone(), shown: args.shown.clone(), kept: None };
+    let mut resolve = args.way.resolve.clone();
+    resolve.extend(sandbox.iter().map(Guest::known));
+    let parts = Parts { identity, resolve, shown: args.shown.clone(), kept: None };
     let mut phone = Phone::ready(config, parts, printer).await?;
     let mut request = OutRequest::new(Method::Options, uri);
     request.account = phone.account;
@@ -41,6 +50,9 @@ pub async fn run(args: &OptionsArgs, config: &Config, printer: &mut Printer) -> 
     let unwritten = phone.put_down(printer).await;
     if let Some(why) = &unwritten {
         printer.error(why);
+    }
+    if let Some(guest) = sandbox {
+        guest.leave(printer).await;
     }
     asked.map(|exit| if unwritten.is_some() { Exit::Unwritten } else { exit })
 }

@@ -79,14 +79,14 @@ impl Printer {
     /// A step of what the command does, for people.
     pub fn step(&mut self, word: &str, text: &str) {
         if self.format == OutputFormat::Text {
-            self.line(format!("{word:<11}{}", visible(text.as_bytes())).trim_end());
+            self.line(labelled(word, &visible(text.as_bytes())).trim_end());
         }
     }
 
     /// A step of what happens beside the command whose output is not ours: to stderr.
     pub fn aside_step(&mut self, word: &str, text: &str) {
         if !self.quiet {
-            self.aside(&format!("{word:<11}{}\n", visible(text.as_bytes())));
+            self.aside(&format!("{}\n", labelled(word, &visible(text.as_bytes()))));
         }
     }
 
@@ -141,7 +141,7 @@ impl Printer {
     pub fn event(&mut self, event: &Event, at_unix_ms: u64) {
         let Some((word, text, mut fields)) = told(event) else { return };
         match (self.format, fields.as_object_mut()) {
-            (OutputFormat::Text, _) => self.line(&format!("{word:<11}{text}")),
+            (OutputFormat::Text, _) => self.line(labelled(word, &text).trim_end()),
             (OutputFormat::Jsonl, Some(fields)) => {
                 let mut whole = serde_json::Map::new();
                 whole.insert("schema".to_owned(), Value::from("sipcall.event/1"));
@@ -172,6 +172,11 @@ impl Printer {
     fn aside(&mut self, text: &str) {
         let _ = self.err.write_all(text.as_bytes());
     }
+}
+
+/// A word and a text in columns that never touch.
+fn labelled(word: &str, text: &str) -> String {
+    format!("{:<11}{text}", format!("{word} "))
 }
 
 /// The word for an event, a line of text, and the fields of its JSON.

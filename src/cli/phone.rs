@@ -13,6 +13,7 @@ use crate::plivo::rules::RuleSet;
 use crate::record::{Durability, Store};
 use crate::report::ladder::{Step, ladder};
 use crate::transport::{Client, ClientConfig, Clock, DriverConfig, Registered, RequestError, Seen};
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -21,7 +22,7 @@ use tokio::sync::mpsc;
 /// Why a command does not get as far as its first message: a sentence, and the code to end with.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
-pub struct Unready {
+pub(super) struct Unready {
     /// What is wrong, and what to do.
     pub text: String,
     /// The code.
@@ -30,7 +31,7 @@ pub struct Unready {
 
 impl Unready {
     /// For a reason that says what to do by itself.
-    pub fn new(exit: Exit, text: impl ToString) -> Self {
+    pub(super) fn new(exit: Exit, text: impl Display) -> Self {
         Self { text: text.to_string(), exit }
     }
 }
@@ -43,7 +44,7 @@ impl From<ConfigError> for Unready {
 
 /// Who we are, with the secret.
 #[derive(Clone, Debug)]
-pub struct Identity {
+pub(super) struct Identity {
     /// As configured.
     pub settings: AccountSettings,
     /// The password, if there is one.
@@ -56,7 +57,7 @@ pub struct Identity {
 ///
 /// # Errors
 /// [`ConfigError`] as [`Unready`].
-pub fn identity(config: &Config, who: &Who) -> Result<Option<Identity>, Unready> {
+pub(super) fn identity(config: &Config, who: &Who) -> Result<Option<Identity>, Unready> {
     let Some(settings) = config.account()? else { return Ok(None) };
     let variable = std::env::var("SIPCALL_PASSWORD").ok().map(Secret::Password);
     let asked = Asked { file: who.password_file.clone(), stdin: who.password_stdin, variable };
@@ -67,7 +68,7 @@ pub fn identity(config: &Config, who: &Who) -> Result<Option<Identity>, Unready>
 
 /// The habits of `auto`, `plivo` or `none` at that domain.
 #[must_use]
-pub fn profile(name: &str, domain: &str, sandbox: bool) -> Profile {
+pub(super) fn profile(name: &str, domain: &str, sandbox: bool) -> Profile {
     match name {
         "plivo" => PLIVO,
         "none" => Profile::NONE,
@@ -78,7 +79,7 @@ pub fn profile(name: &str, domain: &str, sandbox: bool) -> Profile {
 
 /// Whose rules custom headers are held to.
 #[must_use]
-pub fn held(config: &Config, profile: &Profile) -> Held {
+pub(super) fn held(config: &Config, profile: &Profile) -> Held {
     if profile.name != PLIVO.name {
         return Held::Plain;
     }
@@ -87,7 +88,7 @@ pub fn held(config: &Config, profile: &Profile) -> Held {
 
 /// A client ready to speak.
 #[derive(Debug)]
-pub struct Phone {
+pub(super) struct Phone {
     /// The client.
     pub client: Client,
     /// Our account at it.
@@ -105,7 +106,7 @@ pub struct Phone {
 
 /// What to make a phone of.
 #[derive(Debug, Default)]
-pub struct Parts<'p> {
+pub(super) struct Parts<'p> {
     /// Who we are.
     pub identity: Option<Identity>,
     /// Names whose addresses are known.
@@ -121,7 +122,7 @@ impl Phone {
     ///
     /// # Errors
     /// [`Unready`]: the store, the address or a file is not to be had.
-    pub async fn ready(config: &Config, parts: Parts<'_>, printer: &Printer) -> Result<Self, Unready> {
+    pub(super) async fn ready(config: &Config, parts: Parts<'_>, printer: &Printer) -> Result<Self, Unready> {
         let store = parts.kept.map(|kept| store(config, kept)).transpose()?.flatten();
         let messages = config.flag("messages") != Some(false) && store.is_some();
         let observe = messages || printer.is_watching() || parts.shown.ladder || parts.shown.trace.is_some();
@@ -159,7 +160,11 @@ impl Phone {
     ///
     /// # Errors
     /// The code of the signal that came first.
-    pub async fn watching<T>(&mut self, printer: &mut Printer, what: impl Future<Output = T>) -> Result<T, Exit> {
+    pub(super) async fn watching<T>(
+        &mut self,
+        printer: &mut Printer,
+        what: impl Future<Output = T>,
+    ) -> Result<T, Exit> {
         tokio::pin!(what);
         loop {
             tokio::select! {
@@ -197,7 +202,7 @@ impl Phone {
     ///
     /// # Errors
     /// Why the registrar did not take us, or the signal that came first.
-    pub async fn register(&mut self, printer: &mut Printer) -> Result<Registered, Unready> {
+    pub(super) async fn register(&mut self, printer: &mut Printer) -> Result<Registered, Unready> {
         let account = self.account.ok_or_else(|| Unready::new(Exit::Config, NOBODY))?;
         let client = self.client.clone();
         let registered = self.watching(printer, client.register(account)).await;
@@ -209,7 +214,7 @@ impl Phone {
     }
 
     /// Ends the client, shows what was left to show, and draws the ladder.
-    pub async fn put_down(mut self, printer: &mut Printer) -> Option<String> {
+    pub(super) async fn put_down(mut self, printer: &mut Printer) -> Option<String> {
         let client = self.client.clone();
         let ended = self.watching(printer, client.shutdown()).await;
         if let Ok(Err(error)) = ended {
@@ -225,12 +230,12 @@ impl Phone {
 }
 
 /// What to say when a command needs an account and nothing names one.
-pub const NOBODY: &str =
+pub(super) const NOBODY: &str =
     "who are you? name an account (--account), a user (--user USER@DOMAIN), or write one with `sipcall config init`";
 
 /// Why a REGISTER or another request came to nothing, and the code of it.
 #[must_use]
-pub fn refused(error: &RequestError) -> Unready {
+pub(super) fn refused(error: &RequestError) -> Unready {
     let exit = match error {
         RequestError::Failed(failure) => super::exit::of_failure(failure, true),
         RequestError::Refused(_) => Exit::Usage,
@@ -264,7 +269,7 @@ fn store(config: &Config, kept: &Kept) -> Result<Option<Store>, Unready> {
 ///
 /// # Errors
 /// The user's directories are unknown.
-pub fn store_path(config: &Config) -> Result<PathBuf, Unready> {
+pub(super) fn store_path(config: &Config) -> Result<PathBuf, Unready> {
     Ok(config.store()?)
 }
 
@@ -275,12 +280,12 @@ fn source(config: &Config) -> Result<Option<SocketAddr>, Unready> {
 
 /// The wall clock, in milliseconds since 1970-01-01T00:00:00Z.
 #[must_use]
-pub fn now_unix_ms() -> u64 {
+pub(super) fn now_unix_ms() -> u64 {
     u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
 }
 
 /// The width of the terminal, as far as it is told.
 #[must_use]
-pub fn columns() -> usize {
+pub(super) fn columns() -> usize {
     std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(100)
 }

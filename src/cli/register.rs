@@ -3,8 +3,10 @@
 use super::args::{OutputFormat, RegisterArgs};
 use super::config::Config;
 use super::exit::Exit;
+use super::guest::Guest;
 use super::output::Printer;
 use super::phone::{NOBODY, Parts, Phone, Unready, identity, refused};
+use crate::plivo::sandbox::SandboxConfig;
 use crate::transport::{Registered, RegistrationState};
 use serde_json::{Value, json};
 
@@ -12,17 +14,27 @@ use serde_json::{Value, json};
 ///
 /// # Errors
 /// [`Unready`] for what kept us from being registered.
-pub async fn run(args: &RegisterArgs, config: &Config, printer: &mut Printer) -> Result<Exit, Unready> {
-    let identity = identity(config, &args.who)?.ok_or_else(|| Unready::new(Exit::Config, NOBODY))?;
+pub(super) async fn run(args: &RegisterArgs, config: &Config, printer: &mut Printer) -> Result<Exit, Unready> {
+    let user = args.aor.as_deref().or(args.who.user.as_deref());
+    let user = user.map(|user| user.split('@').next().unwrap_or(user));
+    let sandbox = Guest::named(&args.way, config, user, || Ok(SandboxConfig::default()), printer).await?;
+    let identity = match &sandbox {
+        Some(guest) => guest.identity(config),
+        None => identity(config, &args.who)?.ok_or_else(|| Unready::new(Exit::Config, NOBODY))?,
+    };
     let aor = identity.settings.uri.clone();
-    let parts =
-        Parts { identity: Some(identity), resolve: args.way.resolve.clone(), shown: args.shown.clone(), kept: None };
+    let mut resolve = args.way.resolve.clone();
+    resolve.extend(sandbox.iter().map(Guest::known));
+    let parts = Parts { identity: Some(identity), resolve, shown: args.shown.clone(), kept: None };
     let mut phone = Phone::ready(config, parts, printer).await?;
     let outcome =
         if args.query { query(&mut phone, &aor, printer).await } else { live(args, &mut phone, &aor, printer).await };
     let unwritten = phone.put_down(printer).await;
     if let Some(why) = &unwritten {
         printer.error(why);
+    }
+    if let Some(guest) = sandbox {
+        guest.leave(printer).await;
     }
     outcome.map(|exit| if unwritten.is_some() { Exit::Unwritten } else { exit })
 }
@@ -34,7 +46,7 @@ async fn live(args: &RegisterArgs, phone: &mut Phone, aor: &str, printer: &mut P
     tell(printer, aor, &registered);
     let account = phone.account.ok_or_else(|| Unready::new(Exit::Config, NOBODY))?;
     let mut exit = Exit::Done;
-    while !args.once {
+    while !args.once && exit == Exit::Done {
         match phone.watching(printer, news.recv()).await {
             Ok(Some(change)) => match change.state {
                 RegistrationState::Registered(registered) => {
@@ -52,10 +64,7 @@ async fn live(args: &RegisterArgs, phone: &mut Phone, aor: &str, printer: &mut P
                 RegistrationState::Unregistered => {}
             },
             Ok(None) => return Err(Unready::new(Exit::Internal, "the driver ended")),
-            Err(signal) => {
-                exit = signal;
-                break;
-            }
+            Err(signal) => exit = signal,
         }
     }
     let client = phone.client.clone();

@@ -23,7 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 ///
 /// # Errors
 /// [`Unready`] for what kept it from listening, or the command from starting.
-pub async fn run(args: &SandboxArgs, config: &Config, printer: &mut Printer) -> Result<ExitCode, Unready> {
+pub(super) async fn run(args: &SandboxArgs, config: &Config, printer: &mut Printer) -> Result<ExitCode, Unready> {
     let mut running = Sandbox::start(settings(args, config)?).await;
     let running = running.as_mut().map_err(|error| Unready::new(Exit::Unreached, format!("sandbox: {error}")))?;
     if let Some(path) = &args.ready_file {
