@@ -4,6 +4,8 @@
 //! The peer is a UDP socket of this process. Each figure is the median of 20 runs after 3 that warm the caches. Memory is
 //! the high-water mark of the process when its BYE arrives.
 
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "a bench reads the clock")]
+
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
