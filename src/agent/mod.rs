@@ -570,6 +570,12 @@ impl Agent {
     }
 
     fn tell(&mut self, call: CallId, told: Told) {
+        if self.config.observe && matches!(told, Told::Answered(..)) {
+            let dialog = self.calls.get(call).and_then(|entry| self.dialogs.get(entry.call.dialog()?));
+            let by = |routes: &[String]| if routes.is_empty() { "none".to_owned() } else { routes.join(", ") };
+            let text = dialog.map(|dialog| format!("route set: {}; target: {}", by(&dialog.route_set), dialog.target));
+            self.events.extend(text.map(|text| Event::Decided { call: Some(call), text }));
+        }
         self.events.push_back(match told {
             Told::Progress(status, response) => Event::Progress { call, status, response },
             Told::Answered(response, plan) => Event::Answered { call, response, plan },

@@ -27,6 +27,11 @@ pub fn run() -> ExitCode {
         .common
         .output
         .or_else(|| config.as_ref().ok()?.text("output").and_then(|name| clap::ValueEnum::from_str(name, true).ok()));
+    if cli.common.verbose > 1 {
+        // What the core and the libraries below say of themselves, for those who watch closely.
+        let level = tracing_subscriber::filter::LevelFilter::DEBUG;
+        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).without_time().init();
+    }
     let mut printer = Printer::new(format.unwrap_or_default(), cli.common.quiet, cli.common.verbose);
     match config.map_err(Unready::from).and_then(|config| dispatch(&cli.command, &config, &mut printer)) {
         Ok(exit) => exit,
