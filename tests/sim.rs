@@ -13,6 +13,8 @@ mod races;
 mod random;
 #[path = "sim/registration.rs"]
 mod registration;
+#[path = "sim/reinvites.rs"]
+mod reinvites;
 #[path = "sim/sessions.rs"]
 mod sessions;
 #[path = "sim/ways.rs"]

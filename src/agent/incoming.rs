@@ -4,12 +4,13 @@
 use super::config::Accept;
 use super::event::{Answer, Event, Gone};
 use super::{Agent, Kept, Served, Timed};
-use crate::call::{ALLOW, Accepting, Asked, Call, CallDirection, Intent, OurContact, RecordId, Reply, Session};
-use crate::id::{CallId, FlowId, IncomingId, TransactionId};
+use crate::call::demands::{self, ALLOW};
+use crate::call::{Accepting, Asked, Call, CallDirection, Intent, OurContact, RecordId, Reply, Session};
+use crate::id::{CallId, DialogId, FlowId, IncomingId, TransactionId};
 use crate::outbox::Transmit;
 use crate::time::{Duration, Instant};
 use crate::transaction::{self, Hop, Notice};
-use crate::wire::{From, Message, MessageRef, Method, NameAddr, Require, Scheme, Status, To, TypedHeader, Via};
+use crate::wire::{From, Message, MessageRef, Method, NameAddr, Scheme, Status, To, TypedHeader, Via};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -75,20 +76,10 @@ impl Agent {
                 self.reply(now, flow, from, id, request, Reply::new(Status::LOOP_DETECTED));
             }
             transaction::Incoming::Cancel { of, id } => self.handle_cancel(now, flow, from, of, id, request),
-            transaction::Incoming::Ack(id) => {
-                if let Some(Served::Accepted(call)) = self.served.get(&id).copied() {
-                    let dialog = self.dialog_of(request);
-                    if let Some(dialog) = dialog {
-                        self.with_call(now, call, |call, cx| call.handle_ack(cx, dialog, request.body()));
-                    }
-                }
-            }
-            transaction::Incoming::StrayAck => {
-                if let Some(dialog) = self.dialog_of(request) {
-                    let owner = self.dialogs.get(dialog).map(|dialog| dialog.owner);
-                    if let Some(call) = owner {
-                        self.with_call(now, call, |call, cx| call.handle_ack(cx, dialog, request.body()));
-                    }
+            // Under a branch of its own, as it should be, or under that of its INVITE (RFC 6026 §7.1).
+            transaction::Incoming::StrayAck | transaction::Incoming::Ack(_) => {
+                if let Some((dialog, call)) = self.dialog_of(request) {
+                    self.with_call(now, call, |call, cx| call.handle_ack(cx, dialog, request));
                 }
             }
             transaction::Incoming::Full => {
@@ -108,8 +99,11 @@ impl Agent {
         }
     }
 
-    fn dialog_of(&self, request: &MessageRef<'_>) -> Option<crate::id::DialogId> {
-        self.dialogs.find(request.call_id()?, request.to_tag()?, request.from_tag().unwrap_or_default())
+    /// The dialog that a request came in, and whose it is.
+    fn dialog_of(&self, request: &MessageRef<'_>) -> Option<(DialogId, CallId)> {
+        let from_tag = request.from_tag().unwrap_or_default();
+        let dialog = self.dialogs.find(request.call_id()?, request.to_tag()?, from_tag)?;
+        Some((dialog, self.dialogs.get(dialog)?.owner))
     }
 
     /// A new request (RFC 3261 §8.2, §12.2.2).
@@ -123,9 +117,7 @@ impl Agent {
     ) {
         let Some(method) = request.method().cloned() else { return };
         if request.to_tag().is_some() || method == Method::Bye {
-            let dialog = self.dialog_of(request);
-            let owner = dialog.and_then(|dialog| self.dialogs.get(dialog)).map(|dialog| dialog.owner);
-            let (Some(dialog), Some(call)) = (dialog, owner) else {
+            let Some((dialog, call)) = self.dialog_of(request) else {
                 return self.reply(now, flow, from, id, request, Reply::new(Status::CALL_DOES_NOT_EXIST));
             };
             let Some(asked) = self.asked(flow, from, id, request) else { return };
@@ -152,9 +144,8 @@ impl Agent {
         if !matches!(uri.scheme(), Scheme::Sip | Scheme::Sips | Scheme::Tel) {
             return Some(Reply::new(Status::UNSUPPORTED_URI_SCHEME));
         }
-        let required = request.get_all::<Require<'_>>().filter_map(Result::ok).map(|tag| tag.0).collect::<Vec<_>>();
-        if !required.is_empty() {
-            return Some(Reply::new(Status::BAD_EXTENSION).header("Unsupported", required.join(", ")));
+        if let Some(refusal) = demands::refusal(method, request) {
+            return Some(refusal);
         }
         let serve = &self.config.serve;
         let ours = |user: Option<&str>| serve.users.iter().any(|known| Some(known.as_str()) == user);
@@ -170,11 +161,7 @@ impl Agent {
             return crowded.then(|| Reply::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "5"));
         }
         Some(match method {
-            Method::Options => Reply::new(Status::OK)
-                .header("Allow", ALLOW)
-                .header("Accept", "application/sdp")
-                .header("Accept-Encoding", "identity")
-                .header("Accept-Language", "en"),
+            Method::Options => demands::capabilities(),
             Method::Invite => Reply::new(Status::TEMPORARILY_UNAVAILABLE),
             Method::Extension(_) => Reply::new(Status::NOT_IMPLEMENTED),
             _ => Reply::new(Status::METHOD_NOT_ALLOWED).header("Allow", ALLOW),
@@ -196,9 +183,13 @@ impl Agent {
         };
         let served = self.served.get(&of).copied();
         let mut ok = Reply::new(Status::OK);
-        if let Some(Served::Waiting(incoming)) = served {
-            ok.tag = self.incoming.get(incoming).map(|incoming| incoming.tag.clone());
-        }
+        ok.tag = match served {
+            Some(Served::Waiting(incoming)) => self.incoming.get(incoming).map(|incoming| incoming.tag.clone()),
+            Some(Served::Accepted(call)) => {
+                self.calls.get(call).and_then(|entry| entry.call.answer_tag()).map(str::to_owned)
+            }
+            None => None,
+        };
         self.reply(now, flow, from, id, request, ok);
         match served {
             Some(Served::Waiting(id)) => {
@@ -319,16 +310,15 @@ impl Agent {
 
     /// What it takes to answer a request that came by that flow.
     fn asked(&self, flow: FlowId, from: SocketAddr, id: TransactionId, request: &MessageRef<'_>) -> Option<Asked> {
-        let contact = self.our_contact(flow, from, request)?;
-        Some(Asked { transaction: id, request: Arc::new(request.to_owned()), source: from, contact })
-    }
-
-    /// Where we are for the peers of that flow, by the user that was asked for.
-    fn our_contact(&self, flow: FlowId, peer: SocketAddr, request: &MessageRef<'_>) -> Option<OurContact> {
         let entry = self.flows.get(flow)?;
-        let at = self.flows.contact(entry, peer)?;
-        let user = request.request_uri().ok().and_then(|uri| uri.user().map(str::to_owned));
-        Some(OurContact { user, at, uri_params: if entry.transport.is_reliable() { ";transport=tcp" } else { "" } })
+        let contact = OurContact {
+            user: request.request_uri().ok().and_then(|uri| uri.user().map(str::to_owned)),
+            at: self.flows.contact(entry, from)?,
+            uri_params: if entry.transport.is_reliable() { ";transport=tcp" } else { "" },
+        };
+        let (local, transport) = (entry.local?, entry.transport.as_str());
+        let request = Arc::new(request.to_owned());
+        Some(Asked { transaction: id, request, source: from, local, transport, contact })
     }
 
     fn reply(
@@ -344,7 +334,10 @@ impl Agent {
         let Some(asked) = self.asked(flow, from, id, request) else { return };
         match reply.write(&asked, &self.config.product) {
             Ok(bytes) => self.respond_bytes(now, id, reply.status, bytes),
-            Err(error) => tracing::debug!(%error, "a response could not be written"),
+            Err(error) => {
+                tracing::debug!(%error, "a response could not be written");
+                self.transactions.abandon(id);
+            }
         }
     }
 

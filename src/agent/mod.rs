@@ -547,6 +547,7 @@ impl Agent {
                 Action::Respond(transaction, status, bytes) => {
                     self.respond_bytes(now, transaction, status, bytes);
                 }
+                Action::Ignore(transaction) => self.transactions.abandon(transaction),
                 Action::Admit(intent) => self.needs.push_back(Need::Admit(intent)),
                 Action::OpenMedia(stream, local) => self.needs.push_back(Need::OpenMedia { stream, local }),
                 Action::SetMedia(stream, plan) => self.needs.push_back(Need::SetMedia { stream, plan }),

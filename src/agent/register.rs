@@ -193,7 +193,7 @@ impl Agent {
         draft.cseq = entry.cseq;
         draft.call_id.clone_from(entry.call_id.get_or_insert_with(|| draft.call_id.clone()));
         draft.to = format!("<{aor}>");
-        draft.headers.push(("Allow".to_owned(), crate::call::ALLOW.to_owned()));
+        draft.headers.push(("Allow".to_owned(), crate::call::demands::ALLOW.to_owned()));
         if !supported.is_empty() {
             draft.headers.push(("Supported".to_owned(), supported.to_owned()));
         }

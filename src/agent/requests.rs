@@ -51,7 +51,7 @@ impl Agent {
         invite.headers.clone_from(&headers);
         let to = request.to.as_ref().unwrap_or(&request.target).to_string();
         invite.to = format!("<{to}>");
-        invite.headers.push(("Allow".to_owned(), crate::call::ALLOW.to_owned()));
+        invite.headers.push(("Allow".to_owned(), crate::call::demands::ALLOW.to_owned()));
         let created_unix_ms = self.policy.epoch.unix_ms(now);
         let random = self.seed.wide();
         let from = bare(&invite.from);

@@ -12,6 +12,7 @@
 //! ```
 
 pub mod challenge;
+pub mod demands;
 pub mod dialog;
 pub mod digest;
 mod draft;
@@ -37,6 +38,7 @@ use crate::timer::Timers;
 use crate::transaction::Timing;
 use crate::wire::{Header, HeaderId, Message, Method, Reason, Status, Via};
 use bytes::Bytes;
+use demands::ALLOW;
 use dialog::Dialogs;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -98,6 +100,8 @@ pub enum Action {
     Drop(Role),
     /// Answer a request of the peer.
     Respond(TransactionId, Status, Bytes),
+    /// Forget a request of the peer: no answer to it can be written.
+    Ignore(TransactionId),
     /// Ask for the record of intent to be made durable.
     Admit(Box<Intent>),
     /// Bind a media port.
@@ -132,6 +136,10 @@ pub struct Asked {
     pub request: Arc<Message>,
     /// Where it came from.
     pub source: SocketAddr,
+    /// Our end of the flow that it came by.
+    pub local: SocketAddr,
+    /// `udp`, `tcp`, ...
+    pub transport: &'static str,
     /// Where we are, seen from there.
     pub contact: OurContact,
 }
@@ -185,8 +193,8 @@ struct Media {
     counted: MediaCounts,
     session_id: u64,
     version: u64,
-    /// The offer that we sent last.
-    offered: Option<Bytes>,
+    /// The session description that we sent last.
+    described: Option<Bytes>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -355,19 +363,19 @@ impl Call {
         if !in_order {
             return reply(cx, asked, &Reply::new(Status::SERVER_INTERNAL_ERROR));
         }
+        if let Some(refusal) = demands::refusal(method, &asked.request) {
+            return reply(cx, asked, &refusal);
+        }
         match method {
             Method::Bye => self.handle_bye(cx, dialog, asked),
-            Method::Invite => self.handle_reinvite(cx, dialog, asked),
-            Method::Options => reply(cx, asked, &Reply::new(Status::OK).header("Allow", ALLOW)),
-            Method::Info => reply(cx, asked, &Reply::new(Status::OK)),
-            Method::Update if asked.request.body().is_empty() => {
-                if let Some(dialog) = cx.dialogs.get_mut(dialog) {
-                    dialog.refresh_target(&asked.request);
-                }
-                let mut ok = Reply::new(Status::OK);
-                ok.dialog = true;
-                reply(cx, asked, &ok);
+            // RFC 5407 §3.2.2, §3.3.3: our own BYE has ended what this is about.
+            _ if matches!(self.phase, Phase::Ending) => {
+                reply(cx, asked, &Reply::new(Status::CALL_DOES_NOT_EXIST));
             }
+            Method::Invite => self.handle_reinvite(cx, dialog, asked),
+            Method::Update => self.handle_update(cx, dialog, asked),
+            Method::Options => reply(cx, asked, &demands::capabilities()),
+            Method::Info => reply(cx, asked, &Reply::new(Status::OK)),
             Method::Extension(_) => reply(cx, asked, &Reply::new(Status::NOT_IMPLEMENTED)),
             _ => reply(cx, asked, &Reply::new(Status::METHOD_NOT_ALLOWED).header("Allow", ALLOW)),
         }
@@ -645,14 +653,14 @@ impl Call {
     }
 }
 
-/// The methods that a call knows, as the value of Allow.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
-
 /// Answers a request of the peer.
 fn reply(cx: &mut Cx<'_>, asked: &Asked, reply: &Reply) {
     match reply.write(asked, &cx.policy.product) {
         Ok(bytes) => cx.actions.push_back(Action::Respond(asked.transaction, reply.status, bytes)),
-        Err(error) => tracing::debug!(%error, "a response could not be written"),
+        Err(error) => {
+            tracing::debug!(%error, "a response could not be written");
+            cx.actions.push_back(Action::Ignore(asked.transaction));
+        }
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) struct ClientInvite {
     ring_limit: Option<Duration>,
     forks: Vec<Fork>,
     /// The dialog whose 2xx made an offer that the application has not answered yet: its ACK waits for that.
-    owed: Option<DialogId>,
+    pub(super) owed: Option<DialogId>,
 }
 
 impl ClientInvite {
@@ -165,7 +165,7 @@ impl Call {
             }
             (Session::Managed(_) | Session::LateOffer, _) => return None,
         };
-        self.media.offered = Some(body.clone());
+        self.media.described = Some(body.clone());
         Some(("application/sdp".to_owned(), body))
     }
 
@@ -428,7 +428,7 @@ impl Call {
 
     /// Takes what a response says of the session as the answer to our offer; the first one counts.
     fn take_answer(&mut self, cx: &mut Cx<'_>, tag: &str, body: &[u8]) {
-        let (Some(_), Some(offered)) = (&self.media.prefs, &self.media.offered) else { return };
+        let (Some(_), Some(offered)) = (&self.media.prefs, &self.media.described) else { return };
         if body.is_empty() || self.media.plan.is_some() {
             return;
         }
@@ -441,7 +441,7 @@ impl Call {
         }
     }
 
-    fn note_dialog(&mut self, cx: &Cx<'_>, dialog: DialogId) {
+    pub(super) fn note_dialog(&mut self, cx: &Cx<'_>, dialog: DialogId) {
         let Some(dialog) = cx.dialogs.get(dialog) else { return };
         let bare = |route: &String| route.trim_start_matches('<').trim_end_matches('>').to_owned();
         self.record.route_set = dialog.route_set.iter().map(bare).collect();

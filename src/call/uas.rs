@@ -1,11 +1,12 @@
 //! The called side of an INVITE (RFC 3261 §13.3): the 2xx is sent again until its ACK, on every transport, for
 //! 64*T1; without an ACK the call is ended with BYE. The same holds for a re-INVITE (§14.2).
 
+use super::demands::{ALLOW, description};
 use super::dialog::Dialog;
 use super::{Asked, Call, Cx, Intent, Outcome, Phase, Port, Reply, Session, Side, Timer, Told, offer, reply};
 use crate::id::{CallId, DialogId};
 use crate::time::{Duration, Instant};
-use crate::wire::Status;
+use crate::wire::{MessageRef, Status};
 use bytes::Bytes;
 
 /// What accepting a call takes.
@@ -44,6 +45,12 @@ pub(super) struct ServerInvite {
 }
 
 impl ServerInvite {
+    /// Whether that is the ACK of its 2xx (RFC 3261 §13.2.2.4: it has the number of the INVITE).
+    fn awaits(&self, ack: &MessageRef<'_>) -> bool {
+        let number = self.asked.request.cseq().map(|cseq| cseq.number);
+        self.sent.is_some() && number == ack.cseq().map(|cseq| cseq.number)
+    }
+
     pub(super) fn retained_bytes(&self) -> usize {
         self.sent.as_ref().map_or(0, Bytes::len)
     }
@@ -57,7 +64,9 @@ impl Call {
         let mut call = Self::new(id, Phase::Incoming, intent, session, total_limit);
         call.record.milestones.created = Some(arrived);
         call.record.milestones.invited = Some(arrived);
-        call.record.local = Some(asked.contact.at);
+        call.record.local = Some(asked.local);
+        call.record.remote = Some(asked.source);
+        call.record.transport = Some(asked.transport);
         call.note_headers(&asked.request, "INVITE");
         let dialog = match dialog {
             Ok(dialog) => cx.dialogs.insert(dialog),
@@ -69,8 +78,8 @@ impl Call {
                 return call;
             }
         };
-        let late = asked.request.body().is_empty();
-        let local = asked.contact.at.ip();
+        let late = description(&asked.request).is_empty();
+        let local = asked.local.ip();
         call.answer = Some(Box::new(ServerInvite {
             asked,
             dialog,
@@ -97,8 +106,8 @@ impl Call {
         ok.dialog = true;
         ok.tag = Some(tag);
         ok.headers.clone_from(&answer.headers);
-        ok.headers.push(("Allow".to_owned(), super::ALLOW.to_owned()));
-        match self.answer_session(cx, asked.request.body()) {
+        ok.headers.push(("Allow".to_owned(), ALLOW.to_owned()));
+        match self.answer_session(cx, description(&asked.request)) {
             Ok(body) => ok.body = body.map(|body| ("application/sdp".to_owned(), body)),
             Err(error) => {
                 tracing::debug!(%error, "the offer is of no use");
@@ -143,14 +152,18 @@ impl Call {
             self.media.version += 1;
         }
         let local = offer::Local { addr: at, session_id: self.media.session_id, version: self.media.version };
-        if offered.is_empty() {
-            let body = Bytes::from(offer::offer(prefs, &local));
-            self.media.offered = Some(body.clone());
-            return Ok(Some(body));
-        }
-        let (body, plan) = offer::answer(offered, prefs, &local)?;
-        self.set_media(cx, plan);
-        Ok(Some(Bytes::from(body)))
+        let body = match &self.media.described {
+            _ if !offered.is_empty() => {
+                let (body, plan) = offer::answer(offered, prefs, &local)?;
+                self.set_media(cx, plan);
+                body
+            }
+            Some(described) => offer::offer_again(described, prefs, &local)?,
+            None => offer::offer(prefs, &local),
+        };
+        let body = Bytes::from(body);
+        self.media.described = Some(body.clone());
+        Ok(Some(body))
     }
 
     /// RFC 3261 §13.3.1.4: T1, doubling up to T2, whatever the transport.
@@ -174,32 +187,46 @@ impl Call {
         self.bye(cx, answer.dialog, Side::Local);
     }
 
-    /// An ACK came in that dialog.
-    pub fn handle_ack(&mut self, cx: &mut Cx<'_>, dialog: DialogId, body: &[u8]) {
-        let Some(answer) = self.answer.as_ref().filter(|answer| answer.dialog == dialog && answer.sent.is_some())
-        else {
+    /// An ACK came in that dialog. One of another INVITE than the one that awaits it comes too late.
+    pub fn handle_ack(&mut self, cx: &mut Cx<'_>, dialog: DialogId, ack: &MessageRef<'_>) {
+        let awaits = |answer: &ServerInvite| answer.dialog == dialog && answer.awaits(ack);
+        let Some(late) = self.answer.as_deref().filter(|answer| awaits(answer)).map(|answer| answer.late) else {
             return;
         };
-        let (late, hang_up) = (answer.late, answer.hang_up);
+        let answered = !late || self.take_late_answer(cx, description(ack));
+        let first = matches!(self.phase, Phase::Incoming);
+        self.established(cx, dialog);
+        if first && !answered && matches!(self.phase, Phase::Up(_)) {
+            self.bye(cx, dialog, Side::Local);
+        }
+    }
+
+    /// The answer to the offer of our 2xx. False when it is of no use: the session stays what it was.
+    fn take_late_answer(&mut self, cx: &mut Cx<'_>, answer: &[u8]) -> bool {
+        let (Some(_), Some(described)) = (&self.media.prefs, &self.media.described) else { return true };
+        let plan = offer::accept(described, answer);
+        plan.map(|plan| self.set_media(cx, plan)).is_ok()
+    }
+
+    /// The peer has our 2xx: with the first one the call is up.
+    fn established(&mut self, cx: &mut Cx<'_>, dialog: DialogId) {
+        let hang_up = self.answer.as_ref().is_some_and(|answer| answer.hang_up);
         self.acknowledged();
         if !matches!(self.phase, Phase::Incoming) {
             return;
         }
         self.phase = Phase::Up(dialog);
-        if let (true, Some(_), Some(offered)) = (late, &self.media.prefs, &self.media.offered) {
-            match offer::accept(offered, body) {
-                Ok(plan) => self.set_media(cx, plan),
-                Err(_) => return self.bye(cx, dialog, Side::Local),
-            }
-        }
-        if let Some(entry) = cx.dialogs.get(dialog) {
-            self.record.route_set.clone_from(&entry.route_set);
-            self.record.remote_target = Some(entry.target.to_string());
-        }
+        self.note_dialog(cx, dialog);
         cx.actions.push_back(super::Action::Tell(Told::Answered(None, self.media.plan)));
         if hang_up {
             self.bye(cx, dialog, Side::Local);
         }
+    }
+
+    /// The tag of our answer to an INVITE that is not acknowledged yet.
+    #[must_use]
+    pub fn answer_tag(&self) -> Option<&str> {
+        self.answer.as_ref().map(|answer| answer.local_tag.as_str())
     }
 
     /// Our 2xx need not be sent again.
@@ -246,37 +273,72 @@ impl Call {
         cx.dialogs.remove(answer.dialog);
     }
 
-    /// A new offer within the call (RFC 3261 §14.2): answered by the same preferences, or 488.
+    /// What stands in the way of an offer of the peer: another offer (RFC 3261 §14.2, RFC 3311 §5.2).
+    fn glare(&self, cx: &mut Cx<'_>) -> Option<Reply> {
+        if self.answer.as_ref().is_some_and(|answer| answer.sent.is_none()) {
+            let seconds = cx.seed.below(11).to_string();
+            return Some(Reply::new(Status::SERVER_INTERNAL_ERROR).header("Retry-After", seconds));
+        }
+        let ours = self.answer.as_ref().is_some_and(|answer| answer.late)
+            || matches!(self.phase, Phase::Inviting)
+            || self.invite.as_ref().is_some_and(|invite| invite.owed.is_some());
+        ours.then(|| Reply::new(Status::REQUEST_PENDING))
+    }
+
+    /// The session of our answer to an offer within the call: by the same preferences, or 488.
+    fn answer_again(&mut self, cx: &mut Cx<'_>, dialog: DialogId, asked: &Asked) -> Result<Reply, Status> {
+        let refused = Status::NOT_ACCEPTABLE_HERE;
+        if !matches!(self.session, Session::Managed(_)) {
+            return Err(refused);
+        }
+        let body = self.answer_session(cx, description(&asked.request)).ok().flatten().ok_or(refused)?;
+        if let Some(entry) = cx.dialogs.get_mut(dialog) {
+            entry.refresh_target(&asked.request);
+        }
+        Ok(Reply { dialog: true, body: Some(("application/sdp".to_owned(), body)), ..Reply::new(Status::OK) })
+    }
+
+    /// A new offer within the call, or the wish for one of ours (RFC 3261 §14.2).
     pub(super) fn handle_reinvite(&mut self, cx: &mut Cx<'_>, dialog: DialogId, asked: &Asked) {
-        if self.answer.is_some() || self.invite.as_ref().is_some_and(|_| matches!(self.phase, Phase::Inviting)) {
-            return reply(cx, asked, &Reply::new(Status::REQUEST_PENDING));
+        if let Some(glare) = self.glare(cx) {
+            return reply(cx, asked, &glare);
+        }
+        if self.answer.is_some() {
+            // RFC 5407 §3.1.4: who asks again has our 2xx, and its ACK comes late.
+            self.established(cx, dialog);
         }
         if !matches!(self.phase, Phase::Up(_)) {
             return reply(cx, asked, &Reply::new(Status::CALL_DOES_NOT_EXIST));
         }
-        let managed = matches!(self.session, Session::Managed(_));
-        let body = managed.then(|| self.answer_session(cx, asked.request.body()).ok().flatten()).flatten();
-        let Some(body) = body else {
-            return reply(cx, asked, &Reply::new(Status::NOT_ACCEPTABLE_HERE));
+        let ok = match self.answer_again(cx, dialog, asked) {
+            Ok(ok) => ok,
+            Err(status) => return reply(cx, asked, &Reply::new(status)),
         };
-        let mut local_tag = String::new();
-        if let Some(entry) = cx.dialogs.get_mut(dialog) {
-            entry.refresh_target(&asked.request);
-            local_tag.push_str(entry.local_tag());
-        }
         self.answer = Some(Box::new(ServerInvite {
             asked: asked.clone(),
             dialog,
-            local_tag,
+            local_tag: cx.dialogs.get(dialog).map(|entry| entry.local_tag().to_owned()).unwrap_or_default(),
             headers: Vec::new(),
             sent: None,
             interval: cx.policy.timing.t1,
             hang_up: false,
-            late: asked.request.body().is_empty(),
+            late: description(&asked.request).is_empty(),
         }));
-        let mut ok = Reply::new(Status::OK);
-        ok.dialog = true;
-        ok.body = Some(("application/sdp".to_owned(), body));
         self.send_answer(cx, asked, &ok);
+    }
+
+    /// RFC 3311 §5.2: a new target, or a new offer that needs no ACK.
+    pub(super) fn handle_update(&mut self, cx: &mut Cx<'_>, dialog: DialogId, asked: &Asked) {
+        let answer = if description(&asked.request).is_empty() {
+            if let Some(entry) = cx.dialogs.get_mut(dialog) {
+                entry.refresh_target(&asked.request);
+            }
+            Reply { dialog: true, ..Reply::new(Status::OK) }
+        } else if let Some(glare) = self.glare(cx) {
+            glare
+        } else {
+            self.answer_again(cx, dialog, asked).unwrap_or_else(Reply::new)
+        };
+        reply(cx, asked, &answer);
     }
 }

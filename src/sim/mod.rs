@@ -723,6 +723,7 @@ impl World {
                 let host = self.host(index);
                 let (after, answer) = services.media;
                 let report = match answer {
+                    Ok(()) if local != host.ip => MediaReport::Failed(format!("{local} is no address of this host")),
                     Ok(()) => MediaReport::Opened(SocketAddr::new(local, host.next_media_port)),
                     Err(why) => MediaReport::Failed(why),
                 };

@@ -435,6 +435,13 @@ impl Crafted {
         self.set("Content-Type", "application/sdp")
     }
 
+    /// That text at the end of the body.
+    #[must_use]
+    pub fn more_body(mut self, text: &str) -> Self {
+        self.body.extend_from_slice(text.as_bytes());
+        self
+    }
+
     /// No body.
     #[must_use]
     pub fn no_body(mut self) -> Self {
