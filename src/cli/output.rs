@@ -227,10 +227,11 @@ pub fn summary(call: &CallJson) -> String {
     let mut out = String::new();
     let _ = match &call.outcome {
         Some(outcome) => {
-            let status = outcome.status.map_or_else(String::new, |status| format!(" {status}"));
-            let reason = outcome.reason.as_deref().map_or_else(String::new, |reason| format!(" {}", show(reason)));
+            let status = outcome.status.map(|status| status.to_string());
+            let told: Vec<String> = status.into_iter().chain(outcome.reason.as_deref().map(show)).collect();
+            let told = if told.is_empty() { String::new() } else { format!(": {}", told.join(" ")) };
             let by = outcome.ended_by.as_deref().map_or_else(String::new, |by| format!(", ended by {by}"));
-            writeln!(out, "{}:{status}{reason}{by}", outcome.kind)
+            writeln!(out, "{}{told}{by}", outcome.kind)
         }
         None => writeln!(out, "under way"),
     };

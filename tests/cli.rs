@@ -1,0 +1,15 @@
+//! The command as a user meets it: the built binary, in a home of its own, on the loopback alone.
+
+#![cfg(feature = "cli")]
+
+#[path = "cli/home.rs"]
+mod home;
+
+#[path = "cli/invite.rs"]
+mod invite;
+
+#[path = "cli/outcomes.rs"]
+mod outcomes;
+
+#[path = "cli/sandbox.rs"]
+mod sandbox;
