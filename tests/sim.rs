@@ -3,6 +3,8 @@
 #[path = "sim/desk.rs"]
 mod desk;
 
+#[path = "sim/answers.rs"]
+mod answers;
 #[path = "sim/credentials.rs"]
 mod credentials;
 #[path = "sim/incoming.rs"]

@@ -10,7 +10,9 @@ use crate::id::{CallId, DialogId, FlowId, IncomingId, TransactionId};
 use crate::outbox::Transmit;
 use crate::time::{Duration, Instant};
 use crate::transaction::{self, Hop, Notice};
-use crate::wire::{From, Message, MessageRef, Method, NameAddr, Scheme, Status, To, TypedHeader, Via};
+use crate::wire::{
+    Expires, From, Message, MessageRef, Method, NameAddr, Scheme, Status, To, TypedHeader, Via, unescape,
+};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,11 +25,26 @@ pub(super) struct Incoming {
     arrived: Instant,
     /// The tag of every response to it.
     tag: String,
+    /// When it is given up: the application took too long, or it has rung for long enough.
+    gives_up: Instant,
+    /// RFC 3261 §13.3.1: the caller waits no longer than that.
+    expires: Option<Instant>,
+    /// The last provisional response, and when it is to be sent again.
+    ringing: Option<(Instant, Status, Bytes)>,
     deadline: Option<Instant>,
+}
+
+impl Incoming {
+    fn next(&self) -> Instant {
+        let ringing = self.ringing.as_ref().map(|(at, ..)| *at);
+        [self.expires, ringing].into_iter().flatten().fold(self.gives_up, Instant::min)
+    }
 }
 
 /// How long an INVITE may ring here before it is answered 480: longer than anybody waits.
 const RINGS: Duration = Duration::from_secs(180);
+/// How often a provisional response is sent, so that no proxy on the way gives the INVITE up (RFC 3261 §13.3.1.1).
+const RINGS_AGAIN: Duration = Duration::from_secs(60);
 
 impl Agent {
     /// One whole message came from that peer.
@@ -118,7 +135,11 @@ impl Agent {
         let Some(method) = request.method().cloned() else { return };
         if request.to_tag().is_some() || method == Method::Bye {
             let Some((dialog, call)) = self.dialog_of(request) else {
-                return self.reply(now, flow, from, id, request, Reply::new(Status::CALL_DOES_NOT_EXIST));
+                let waiting = self.ringing_of(request).filter(|_| method == Method::Bye);
+                let status = if waiting.is_some() { Status::OK } else { Status::CALL_DOES_NOT_EXIST };
+                self.reply(now, flow, from, id, request, Reply::new(status));
+                // RFC 3261 §15: a caller may end an early dialog so.
+                return waiting.map_or((), |waiting| self.taken_back(now, waiting));
             };
             let Some(asked) = self.asked(flow, from, id, request) else { return };
             return self.with_call(now, call, |call, cx| call.handle_request(cx, dialog, &asked, &method));
@@ -129,11 +150,22 @@ impl Agent {
         let Some(asked) = self.asked(flow, from, id, request) else { return };
         let request = Arc::clone(&asked.request);
         let tag = self.seed.token();
-        let wait = now + self.config.limits.answer_wait;
-        let incoming = self.incoming.insert(Incoming { asked, from, arrived: now, tag, deadline: Some(wait) });
-        self.deadlines.set(Timed::Incoming(incoming), None, Some(wait));
-        if method == Method::Invite {
+        let is_invite = method == Method::Invite;
+        let expires = request.get::<Expires>().and_then(Result::ok).filter(|_| is_invite);
+        let incoming = self.incoming.insert(Incoming {
+            asked,
+            from,
+            arrived: now,
+            tag: tag.clone(),
+            gives_up: now + self.config.limits.answer_wait,
+            expires: expires.map(|expires| now + Duration::from_secs(u64::from(expires.0))),
+            ringing: None,
+            deadline: None,
+        });
+        self.set_incoming_deadline(incoming, true);
+        if is_invite {
             self.served.insert(id, Served::Waiting(incoming));
+            self.ringing.insert(tag, incoming);
         }
         self.events.push_back(Event::Incoming { id: incoming, request, from, flow, call: None });
     }
@@ -148,8 +180,9 @@ impl Agent {
             return Some(refusal);
         }
         let serve = &self.config.serve;
-        let ours = |user: Option<&str>| serve.users.iter().any(|known| Some(known.as_str()) == user);
-        if !serve.users.is_empty() && *method != Method::Register && !ours(uri.user()) {
+        let user = unescape(uri.user().unwrap_or_default());
+        let ours = serve.users.iter().any(|known| known.as_bytes() == &*user);
+        if !serve.users.is_empty() && *method != Method::Register && !ours {
             return Some(Reply::new(Status::NOT_FOUND));
         }
         if serve.methods.contains(method) {
@@ -192,15 +225,31 @@ impl Agent {
         };
         self.reply(now, flow, from, id, request, ok);
         match served {
-            Some(Served::Waiting(id)) => {
-                let ended = self.respond(now, id, Answer::new(Status::REQUEST_TERMINATED));
-                self.events.extend(ended.is_ok().then_some(Event::IncomingCancelled { id }));
-            }
+            Some(Served::Waiting(id)) => self.taken_back(now, id),
             Some(Served::Accepted(call)) => self.with_call(now, call, |call, cx| {
                 call.handle_cancelled(cx);
             }),
             None => {}
         }
+    }
+
+    /// The caller wants an answer no more.
+    fn taken_back(&mut self, now: Instant, id: IncomingId) {
+        self.answer_for_app(now, id, Status::REQUEST_TERMINATED);
+    }
+
+    /// Answers in place of the application, and tells it.
+    fn answer_for_app(&mut self, now: Instant, id: IncomingId, status: Status) {
+        if self.respond(now, id, Answer::new(status)).is_ok() {
+            self.events.push_back(Event::IncomingCancelled { id });
+        }
+    }
+
+    /// The INVITE of that early dialog, if it still waits for the application.
+    fn ringing_of(&self, request: &MessageRef<'_>) -> Option<IncomingId> {
+        let id = *self.ringing.get(&request.to_tag()?.to_ascii_lowercase())?;
+        let invite = &self.incoming.get(id)?.asked.request;
+        (invite.call_id() == request.call_id() && invite.from_tag() == request.from_tag()).then_some(id)
     }
 
     /// The application answers a request: provisionally, or for good. A 2xx to INVITE accepts it with the answer's
@@ -220,6 +269,9 @@ impl Agent {
         if status.is_provisional() && !invite {
             return Ok(());
         }
+        // RFC 4320 §4.2: whoever waits for a 408 to anything but INVITE has waited too long already.
+        let late = !invite && status == Status::REQUEST_TIMEOUT;
+        let status = if late { Status::SERVER_INTERNAL_ERROR } else { status };
         let tag = Some(incoming.tag.clone());
         let dialog = status.is_provisional() && status != Status::TRYING;
         let reply = Reply { status, reason, tag: tag.clone(), dialog, headers, body };
@@ -230,11 +282,13 @@ impl Agent {
             written = Reply { tag, ..Reply::new(status) }.write(&incoming.asked, &self.config.product);
         }
         let transaction = incoming.asked.transaction;
-        let wait = status.is_provisional().then_some(now + RINGS);
-        self.set_incoming_deadline(id, wait);
         if !status.is_provisional() {
-            self.incoming.remove(id);
+            self.take_incoming(id);
             self.served.remove(&transaction);
+        } else if let (Some(incoming), Ok(bytes)) = (self.incoming.get_mut(id), &written) {
+            incoming.gives_up = incoming.arrived + RINGS;
+            incoming.ringing = Some((now + RINGS_AGAIN, status, bytes.clone()));
+            self.set_incoming_deadline(id, true);
         }
         match written {
             Ok(bytes) => self.respond_bytes(now, transaction, status, bytes),
@@ -253,8 +307,7 @@ impl Agent {
         if self.incoming.get(id).is_none_or(|incoming| incoming.asked.request.method() != Some(&Method::Invite)) {
             return Err(Gone);
         }
-        self.set_incoming_deadline(id, None);
-        let Some(Incoming { asked, from, arrived, tag, .. }) = self.incoming.remove(id) else { return Err(Gone) };
+        let Incoming { asked, from, arrived, tag, .. } = self.take_incoming(id).ok_or(Gone)?;
         let transaction = asked.transaction;
         let flow = self.transactions.get(transaction).map(transaction::Transaction::flow);
         let account = self.account_of(&asked.request);
@@ -290,19 +343,37 @@ impl Agent {
         self.accounts.iter().find(|(_, account)| account.config.aor.as_uri().user() == Some(user)).map(|(id, _)| id)
     }
 
-    /// The application took too long.
+    /// A request has waited for the application: it is given up, or its caller is told again that it rings.
     pub(super) fn incoming_timeout(&mut self, now: Instant, id: IncomingId) {
         let Some(incoming) = self.incoming.get_mut(id) else { return };
         incoming.deadline = None;
-        let rang = now - incoming.arrived >= RINGS;
-        let status = if rang { Status::TEMPORARILY_UNAVAILABLE } else { Status::SERVER_INTERNAL_ERROR };
-        if self.respond(now, id, Answer::new(status)).is_ok() {
-            self.events.push_back(Event::IncomingCancelled { id });
+        if incoming.expires.is_some_and(|at| at <= now) {
+            return self.taken_back(now, id);
+        }
+        let transaction = incoming.asked.transaction;
+        match &mut incoming.ringing {
+            None => self.answer_for_app(now, id, Status::SERVER_INTERNAL_ERROR),
+            Some(_) if incoming.gives_up <= now => self.answer_for_app(now, id, Status::TEMPORARILY_UNAVAILABLE),
+            Some((at, status, bytes)) => {
+                *at = now + RINGS_AGAIN;
+                let (status, bytes) = (*status, bytes.clone());
+                self.set_incoming_deadline(id, true);
+                self.respond_bytes(now, transaction, status, bytes);
+            }
         }
     }
 
-    fn set_incoming_deadline(&mut self, id: IncomingId, at: Option<Instant>) {
+    /// It waits no longer.
+    fn take_incoming(&mut self, id: IncomingId) -> Option<Incoming> {
+        self.set_incoming_deadline(id, false);
+        let incoming = self.incoming.remove(id)?;
+        self.ringing.remove(&incoming.tag);
+        Some(incoming)
+    }
+
+    fn set_incoming_deadline(&mut self, id: IncomingId, waits: bool) {
         if let Some(incoming) = self.incoming.get_mut(id) {
+            let at = waits.then(|| incoming.next());
             self.deadlines.set(Timed::Incoming(id), incoming.deadline, at);
             incoming.deadline = at;
         }

@@ -60,6 +60,8 @@ pub struct Agent {
     by_transaction: Map<TransactionId, ExchangeId>,
     /// Server INVITE transactions: what became of the request.
     served: Map<TransactionId, Served>,
+    /// INVITEs that wait for the application, by the tag of our answers.
+    ringing: Map<String, IncomingId>,
     /// Calls by Call-ID, to know whose message was observed.
     by_call_id: Map<String, CallId>,
     /// Targets that refused TCP, until when.
@@ -141,7 +143,8 @@ impl Agent {
         let mut hash_key = || (seed.word(), seed.word());
         let transactions = Transactions::new(config.timing, config.limits.transactions, hash_key());
         let dialogs = Dialogs::new(hash_key());
-        let (by_transaction, served, by_call_id) = (Map::new(hash_key()), Map::new(hash_key()), Map::new(hash_key()));
+        let (by_transaction, served) = (Map::new(hash_key()), Map::new(hash_key()));
+        let (ringing, by_call_id) = (Map::new(hash_key()), Map::new(hash_key()));
         let policy = CallPolicy {
             timing: config.timing,
             forks: config.limits.forks,
@@ -164,6 +167,7 @@ impl Agent {
             queries: Slab::new(),
             by_transaction,
             served,
+            ringing,
             by_call_id,
             without_tcp: BTreeMap::new(),
             deadlines: Deadlines::new(),

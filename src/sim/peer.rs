@@ -452,8 +452,9 @@ impl Crafted {
     /// The CANCEL of this request, which was given its Via.
     #[must_use]
     pub fn cancel(&self) -> Self {
-        let (start, number) =
-            (self.start.replacen("INVITE", "CANCEL", 1), self.value("CSeq").replace("INVITE", "CANCEL"));
+        let method = self.start.split(' ').next().unwrap_or_default();
+        let start = self.start.replacen(method, "CANCEL", 1);
+        let number = self.value("CSeq").replace(method, "CANCEL");
         Self { start, ..self.clone() }.set("CSeq", number).without("Contact").no_body()
     }
 
