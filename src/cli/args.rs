@@ -117,10 +117,10 @@ pub struct InviteArgs {
     /// How long it may ring before the call is cancelled [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub ring_timeout: Option<String>,
-    /// How long the call may last in all
+    /// How long everything may take: registering, ringing, talking. Taking leave of a peer that is silent adds up to 2s
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub max_time: Option<String>,
-    /// Offers media, but neither sends nor listens
+    /// Offers an inactive stream: nothing is sent or expected
     #[arg(long, conflicts_with = "require_rtp")]
     pub no_media: bool,
     /// Exits 0 if the call ends so and 70 if not: answered, busy, declined, no-answer, ... or a status
@@ -139,11 +139,14 @@ pub struct InviteArgs {
     #[arg(long, overrides_with = "register", help_heading = "Account")]
     pub no_register: bool,
     /// What the embedded sandbox asks when the call arrives: an answer URL
-    #[arg(long, value_name = "URL", conflicts_with = "answer_xml")]
+    #[arg(long, value_name = "URL", conflicts_with = "answer_xml", value_parser = http_url, help_heading = "Sandbox")]
     pub answer_url: Option<String>,
     /// What the embedded sandbox does when the call arrives: a file of Plivo XML
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Sandbox")]
     pub answer_xml: Option<PathBuf>,
+    /// Lets the embedded sandbox call webhooks beyond this machine
+    #[arg(long, help_heading = "Sandbox")]
+    pub allow_net: bool,
     /// Who we are.
     #[command(flatten)]
     pub who: Who,
@@ -250,6 +253,7 @@ pub struct Kept {
 #[command(after_help = "\
 Examples:
   sipcall register --account work
+  sipcall register --account work --remove-all
   sipcall register --sandbox --once
   sipcall register alice@127.0.0.1:5060 --password-file alice.password --once")]
 pub struct RegisterArgs {
@@ -261,6 +265,9 @@ pub struct RegisterArgs {
     /// Lists what is registered, and registers nothing
     #[arg(long)]
     pub query: bool,
+    /// Removes every binding of the address, those of other clients too, and registers nothing
+    #[arg(long, conflicts_with_all = ["once", "query"])]
+    pub remove_all: bool,
     /// Who we are.
     #[command(flatten)]
     pub who: Who,
@@ -289,7 +296,10 @@ pub struct OptionsArgs {
     /// How long to wait between two
     #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = time)]
     pub interval: String,
-    /// Exits 70 unless the response has this status
+    /// How long to wait for each response [default: 32s]
+    #[arg(short = 'W', long, value_name = "TIME", value_parser = time)]
+    pub timeout: Option<String>,
+    /// Exits 70 unless every response has this status
     #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(200..700))]
     pub expect: Option<u16>,
     /// 'NAME: VALUE' as it stands. Repeatable
@@ -381,11 +391,14 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "USER")]
     pub callee: Option<String>,
     /// What an endpoint's own call asks
-    #[arg(long, value_name = "URL", conflicts_with = "answer_xml")]
+    #[arg(long, value_name = "URL", conflicts_with = "answer_xml", value_parser = http_url)]
     pub answer_url: Option<String>,
     /// What an endpoint's own call does: a file of Plivo XML
     #[arg(long, value_name = "FILE")]
     pub answer_xml: Option<PathBuf>,
+    /// Lets webhooks beyond this machine be called
+    #[arg(long)]
+    pub allow_net: bool,
     /// MA and 18 letters or digits; otherwise made up
     #[arg(long, value_name = "ID")]
     pub auth_id: Option<String>,
@@ -491,8 +504,17 @@ fn user(text: &str) -> Result<String, String> {
     }
 }
 
+fn http_url(text: &str) -> Result<String, String> {
+    let is_http = ["http://", "https://"].iter().any(|scheme| text.get(..scheme.len()) == Some(*scheme));
+    if is_http { Ok(text.to_owned()) } else { Err("write a URL that starts with http:// or https://".to_owned()) }
+}
+
 fn endpoint(text: &str) -> Result<(String, String), String> {
-    let (user, password) = text.split_once(':').ok_or("write USER:PASSWORD")?;
+    let pair = text.split_once(':').filter(|(user, password)| !user.is_empty() && !password.is_empty());
+    let (user, password) = pair.ok_or("write USER:PASSWORD")?;
+    if !user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+        return Err("use only letters, digits and - _ . in the user".to_owned());
+    }
     Ok((user.to_owned(), password.to_owned()))
 }
 
@@ -572,6 +594,11 @@ mod tests {
             "sipcall invite bob --expect-param X-PH-Test",
             "sipcall invite bob --password secret",
             "sipcall options -c 0 sip:a",
+            "sipcall invite bob --sandbox --answer-url example.com/answer",
+            "sipcall sandbox --endpoint alice",
+            "sipcall sandbox --endpoint :secret",
+            "sipcall sandbox --endpoint a@b:secret",
+            "sipcall register --remove-all --query",
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.exit_code() == 2 || line == "sipcall", "{line}");

@@ -1,7 +1,7 @@
 //! The exit codes: one table from outcomes to codes.
 
 use crate::agent::Failure;
-use crate::call::{Outcome, Side, Unreached};
+use crate::call::{Outcome, Side, Stage, Unreached};
 
 /// What a process ends with. Numbers that curl uses too mean the same there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +102,8 @@ pub fn of_outcome(outcome: &Outcome) -> Exit {
     match outcome {
         Outcome::Answered { .. } => Exit::Done,
         Outcome::Rejected { status } | Outcome::Redirected { status, .. } => of_status(status.code()),
+        // Nothing at all came back within Timer B (RFC 3261 §17.1.1.2).
+        Outcome::NoAnswer { stage, status: None } if *stage < Stage::Ringing => Exit::TimedOut,
         // A CANCEL of ours without a signal is one that a limit of ours sent.
         Outcome::Cancelled { by: Side::Local | Side::Remote | Side::Neither } | Outcome::NoAnswer { .. } => {
             Exit::NoAnswer
@@ -148,13 +150,12 @@ const fn of_unreached(cause: &Unreached) -> Exit {
 
 /// Whether a broken rule is one of session descriptions: what the peer offered or answered cannot be used.
 fn is_of_sessions(rule: &str) -> bool {
-    ["RFC 3264", "RFC 4566", "RFC 8866"].iter().any(|rfc| rule.contains(rfc))
+    ["RFC 3264", "RFC 4566", "RFC 8866", "RFC 3261 §13.2.1"].iter().any(|section| rule.contains(section))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::Stage;
     use crate::wire::Status;
 
     /// Kind and code by status, typed from the table that users read, for a call whose INVITE got that response
@@ -196,6 +197,8 @@ mod tests {
             (unreachable(Unreached::Unsendable("too large".into())), 7),
             (unreachable(Unreached::Silent), 28),
             (Outcome::NoAnswer { stage: Stage::Ringing, status: None }, 43),
+            (Outcome::NoAnswer { stage: Stage::Inviting, status: None }, 28),
+            (Outcome::Violated { rule: "a 2xx answers the offer of its INVITE, RFC 3261 §13.2.1", status: None }, 45),
             (Outcome::Cancelled { by: Side::Local }, 43),
             (Outcome::Violated { rule: "RFC 3261 §12.1.2: a 2xx has a Contact", status: None }, 8),
             (Outcome::Violated { rule: "RFC 3264 §6: an answer has as many m-lines as its offer", status: None }, 45),

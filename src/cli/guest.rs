@@ -8,9 +8,10 @@ use super::output::Printer;
 use super::phone::{Identity, Unready, profile};
 use crate::agent::Known;
 use crate::call::digest::Secret;
+use crate::plivo::leg::Direction;
 use crate::plivo::profile::DOMAIN;
 use crate::plivo::request::Hook;
-use crate::plivo::sandbox::{AnswerBy, Running, Sandbox, SandboxConfig, SandboxEvent};
+use crate::plivo::sandbox::{AnswerBy, Dropped, Running, Sandbox, SandboxConfig, SandboxEvent};
 use crate::record::Told;
 use crate::time::Duration;
 use serde_json::Value;
@@ -61,6 +62,18 @@ impl Guest {
         }
     }
 
+    /// Whether flags or configuration name a sandbox.
+    #[must_use]
+    pub(super) fn is_named(way: &Way, config: &Config) -> bool {
+        Self::is_embedded(way) || config.text("sandbox").is_some()
+    }
+
+    /// Whether the flags ask for a sandbox of our own.
+    #[must_use]
+    pub(super) fn is_embedded(way: &Way) -> bool {
+        way.sandbox.as_deref() == Some("")
+    }
+
     /// Starts a sandbox on ports of the system's choice.
     ///
     /// # Errors
@@ -83,8 +96,12 @@ impl Guest {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(PATIENCE * 2).build();
         let client = client.map_err(|error| unreached(&error))?;
-        let described = get(&client, &format!("{http}/sandbox.json")).await.map_err(|error| unreached(&error))?;
         let other = || Unready::new(Exit::Unreached, format!("what answers at {http} is not a sandbox of sipcall"));
+        let described = get(&client, &format!("{http}/sandbox.json")).await.map_err(|error| {
+            let is_answered = error.downcast_ref::<reqwest::Error>().is_none_or(reqwest::Error::is_status);
+            let absent = || format!("no sandbox answers at {http}: start one with `sipcall sandbox`");
+            if is_answered { other() } else { Unready::new(Exit::Unreached, absent()) }
+        })?;
         let sip = described["sip_udp"].as_str().and_then(|sip| sip.parse().ok()).ok_or_else(other)?;
         let endpoints = described["endpoints"].as_array().ok_or_else(other)?;
         let wanted = |endpoint: &&Value| user.is_none_or(|user| endpoint["user"].as_str() == Some(user));
@@ -154,7 +171,13 @@ impl Guest {
     /// Says what went past the edge of an embedded sandbox, and ends it.
     pub(super) async fn leave(self, printer: &mut Printer) {
         if let Place::Here(running) = self.place {
-            printer.step("sandbox", &format!("{} requests went past its edge", running.bypassed()));
+            let bypassed = running.bypassed();
+            if bypassed > 0 {
+                printer.step(
+                    "sandbox",
+                    &format!("{bypassed} requests went past its edge: the platform would not get them"),
+                );
+            }
             if let Err(error) = running.shutdown().await {
                 printer.note(&format!("sandbox: {error}"));
             }
@@ -189,7 +212,8 @@ pub(super) fn line(event: &SandboxEvent) -> (&'static str, String) {
         SandboxEvent::Unregistered { user } => ("endpoint", format!("{user} has left")),
         SandboxEvent::Began { from, to, .. } => ("call", format!("from {from} to {to}")),
         SandboxEvent::Ringing { .. } => ("callee", "rings".to_owned()),
-        SandboxEvent::Answered { .. } => ("callee", "is up".to_owned()),
+        SandboxEvent::Answered { direction: Direction::Inbound, .. } => ("platform", "answers".to_owned()),
+        SandboxEvent::Answered { direction: Direction::Outbound, .. } => ("callee", "answers".to_owned()),
         SandboxEvent::Webhook { webhook, .. } => {
             let headers: Vec<String> = webhook
                 .params
@@ -203,7 +227,9 @@ pub(super) fn line(event: &SandboxEvent) -> (&'static str, String) {
             );
             let url = webhook.url.split(['?', '#']).next().unwrap_or_default();
             let asked = format!("{} {} {url}{}", webhook.event, webhook.method, headers.concat());
-            ("webhook", format!("{asked}: {outcome} in {} ms", webhook.ms))
+            let lost = |lost: &Dropped| format!("; {} is dropped ({})", lost.header, lost.rule);
+            let dropped: String = webhook.dropped.iter().map(lost).collect();
+            ("webhook", format!("{asked}: {outcome} in {} ms{dropped}", webhook.ms))
         }
         SandboxEvent::BadXml { error, .. } => ("xml", error.clone()),
         SandboxEvent::Spoke { text, .. } => ("speaks", format!("\"{text}\"")),

@@ -7,10 +7,12 @@ use super::expect::param_arrived;
 use super::guest::{Guest, answer_by, line};
 use super::headers::Headers;
 use super::output::Printer;
-use super::phone::{Identity, NOBODY, Parts, Phone, Unready, held, identity, now_unix_ms, profile, store_path};
+use super::phone::{
+    Home, Identity, NOBODY, Parts, Phone, Unready, held, home, identity, now_unix_ms, profile, store_path,
+};
 use super::target::target;
 use crate::agent::{CallRequest, Event, Profile, Transport};
-use crate::call::{CallRecord, MediaPrefs, Session};
+use crate::call::{CallRecord, Direction, MediaPrefs, Session};
 use crate::plivo::sandbox::{SandboxConfig, SandboxEvent};
 use crate::record::{CallJson, Durability, Store, Told};
 use crate::time::Duration;
@@ -24,16 +26,18 @@ use tokio::sync::mpsc;
 /// # Errors
 /// [`Unready`] for what kept the INVITE from leaving.
 pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printer) -> Result<Exit, Unready> {
-    let settings = || sandbox(args, config);
-    let mut sandbox = Guest::named(&args.way, config, args.who.user.as_deref(), settings, printer).await?;
+    let until = config.time("max_time").map(|most| tokio::time::Instant::now() + most);
+    // What the words of the user alone can be wrong about is told before a socket is opened or a password asked for.
+    let settings = sandbox(args, config)?;
+    let (request, warnings) = request(args, config, home(config, &args.way)?.as_ref(), printer)?;
+    for warning in warnings {
+        printer.note(&warning);
+    }
+    let mut sandbox = Guest::named(&args.way, config, args.who.user.as_deref(), || Ok(settings), printer).await?;
     let identity = match &sandbox {
         Some(guest) => Some(guest.identity(config)),
         None => identity(config, &args.who)?,
     };
-    let (request, warnings) = request(args, config, identity.as_ref(), printer)?;
-    for warning in warnings {
-        printer.note(&warning);
-    }
     let registers = registers(config, identity.as_ref());
     if registers && identity.is_none() {
         return Err(Unready::new(Exit::Config, NOBODY));
@@ -43,7 +47,7 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
     let parts = Parts { identity, resolve, kept: Some(&args.kept), shown: args.shown.clone() };
     let mut phone = Phone::ready(config, parts, printer).await?;
     if registers {
-        phone.register(printer).await?;
+        within(until, phone.register(printer)).await?;
     }
     let (record, signal) = call(args, config, request, &mut phone, sandbox.as_mut(), printer).await?;
     if let (true, Some(account)) = (registers, phone.account) {
@@ -65,6 +69,16 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
         guest.leave(printer).await;
     }
     Ok(judge(args, config, &record, &told, signal, unwritten.is_some()))
+}
+
+/// Registers before the time of `--max-time` is over.
+async fn within<T>(
+    until: Option<tokio::time::Instant>,
+    what: impl Future<Output = Result<T, Unready>>,
+) -> Result<T, Unready> {
+    let Some(until) = until else { return what.await };
+    let late = |_| Unready::new(Exit::TimedOut, "not registered within --max-time");
+    tokio::time::timeout_at(until, what).await.map_err(late)?
 }
 
 /// The call itself: talks for as long as it should, hangs up on a signal, and leaves at once on a second one.
@@ -107,7 +121,7 @@ async fn call(
             Err(first) => {
                 signal = Some(first);
                 hang_up_at = None;
-                printer.step("ending", "a second Ctrl-C leaves at once");
+                printer.note("ending the call; a second Ctrl-C leaves at once");
                 call.end();
             }
         }
@@ -162,21 +176,21 @@ fn show(printer: &mut Printer, call: &Call, event: CallEvent) {
 fn request(
     args: &InviteArgs,
     config: &Config,
-    identity: Option<&Identity>,
+    home: Option<&Home>,
     printer: &mut Printer,
 ) -> Result<(CallRequest, Vec<String>), Unready> {
     let usage = |error: &dyn std::fmt::Display| Unready::new(Exit::Usage, error);
-    let domain = identity.map(|identity| identity.settings.domain.as_str()).or_else(|| config.text("domain"));
+    let domain = home.map(|home| home.domain.as_str()).or_else(|| config.text("domain"));
     let target = target(&args.target, domain).map_err(|error| usage(&error))?;
     if let Some(note) = &target.note {
         printer.decided(note);
     }
-    let uri = UriBuf::parse(&target.uri).map_err(|error| usage(&format!("{}: {error}", args.target)))?;
+    let uri = UriBuf::parse(&target.uri).map_err(|error| usage(&format!("{}: {error}", target.uri)))?;
     let of_target = || {
         let host = uri.as_uri().host().map(|host| host.to_string()).unwrap_or_default();
         profile(config.text("profile").unwrap_or("auto"), &host, false)
     };
-    let profile: Profile = identity.map_or_else(of_target, |identity| identity.profile.clone());
+    let profile: Profile = home.map_or_else(of_target, |home| home.profile.clone());
     let mut headers = Headers::default();
     for argument in &args.headers {
         headers.add(argument, held(config, &profile)).map_err(|error| usage(&error))?;
@@ -185,14 +199,16 @@ fn request(
     let mut request = CallRequest::new(uri.clone());
     request.from = args.who.from.as_ref().map(parsed).transpose()?;
     request.route = args.way.route.iter().map(parsed).collect::<Result<_, _>>()?;
-    if let (None, Some(proxy)) = (identity, config.text("proxy")) {
+    if let (None, Some(proxy)) = (home, config.text("proxy")) {
         request.route.insert(0, parsed(&proxy.to_owned())?);
     }
     request.headers = headers.fields;
     request.transport = config.text("transport").and_then(Transport::of);
     request.ring_limit = config.time("ring_timeout");
     request.total_limit = config.time("max_time");
-    request.session = Session::Managed(MediaPrefs::default());
+    // Without media the stream is offered as what it will be: nothing flows, either way (RFC 3264 §5.1).
+    let direction = if args.no_media { Direction::Inactive } else { Direction::SendRecv };
+    request.session = Session::Managed(MediaPrefs { direction, ..MediaPrefs::default() });
     let warn = |(name, rule): &(String, &'static crate::plivo::rules::Rule)| format!("{name}: {}", rule.sentence);
     Ok((request, headers.warnings.iter().map(warn).collect()))
 }
@@ -204,10 +220,16 @@ fn registers(config: &Config, identity: Option<&Identity>) -> bool {
 
 /// What the flags make of an embedded sandbox.
 fn sandbox(args: &InviteArgs, config: &Config) -> Result<SandboxConfig, Unready> {
+    let is_told = args.answer_url.is_some() || args.answer_xml.is_some() || args.allow_net;
+    if is_told && !Guest::is_embedded(&args.way) {
+        let text = "--answer-url, --answer-xml and --allow-net are for the embedded sandbox: add --sandbox";
+        return Err(Unready::new(Exit::Usage, text));
+    }
     let xml = args.answer_xml.as_ref().map(std::fs::read_to_string).transpose();
     let xml = xml.map_err(|error| Unready::new(Exit::Usage, format!("--answer-xml: {error}")))?;
     let rules = config.text("header_rules").and_then(|rules| rules.parse().ok()).unwrap_or_default();
-    Ok(SandboxConfig { answer: answer_by(args.answer_url.as_ref(), xml), rules, ..SandboxConfig::default() })
+    let answer = answer_by(args.answer_url.as_ref(), xml);
+    Ok(SandboxConfig { answer, rules, allow_net: args.allow_net, ..SandboxConfig::default() })
 }
 
 /// The X-CallUUID that the call was given.
@@ -216,7 +238,7 @@ fn call_uuid(record: &CallRecord) -> String {
     record.headers_received.iter().find(is_uuid).map(|header| header.value.clone()).unwrap_or_default()
 }
 
-/// Adds to the record what a sandbox told, and forgets what is older than the configuration keeps.
+/// Adds to the record what a sandbox told.
 fn keep(args: &InviteArgs, config: &Config, record: &CallRecord, told: &Told, sandbox: bool) -> Result<(), String> {
     if args.kept.no_store || !sandbox {
         return Ok(());

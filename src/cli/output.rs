@@ -2,8 +2,8 @@
 //! reader that has gone away is no error.
 
 use super::args::OutputFormat;
-use crate::agent::{Event, Failure, Observed};
-use crate::record::{CallJson, timestamp};
+use crate::agent::{Binding, Event, Failure, Observed};
+use crate::record::{CallJson, ReceivedJson, timestamp};
 use crate::report::text::visible;
 use crate::time::Epoch;
 use serde::Serialize;
@@ -20,7 +20,10 @@ pub struct Printer {
     format: OutputFormat,
     quiet: bool,
     verbose: u8,
+    /// Whoever read stdout has left.
     closed: bool,
+    /// Why stdout could not be written, though somebody wants it.
+    fault: Option<io::Error>,
 }
 
 impl std::fmt::Debug for Printer {
@@ -45,7 +48,7 @@ impl Printer {
         quiet: bool,
         verbose: u8,
     ) -> Self {
-        Self { out, err, format, quiet, verbose, closed: false }
+        Self { out, err, format, quiet, verbose, closed: false, fault: None }
     }
 
     /// How results are printed.
@@ -58,6 +61,13 @@ impl Printer {
     #[must_use]
     pub const fn is_watching(&self) -> bool {
         self.verbose > 0
+    }
+
+    /// Why something of the result is missing, if stdout could not be written: a full disk. A reader that has left is
+    /// no fault.
+    #[must_use]
+    pub const fn fault(&self) -> Option<&io::Error> {
+        self.fault.as_ref()
     }
 
     /// A line of text, which holds nothing of a peer that is not visible; not in quiet.
@@ -74,6 +84,11 @@ impl Printer {
             OutputFormat::Text | OutputFormat::Json => serde_json::to_string_pretty(value),
         };
         self.data(&format!("{}\n", text.unwrap_or_default()));
+    }
+
+    /// A document of these fields, in this order.
+    pub fn fields(&mut self, fields: &[(&str, Value)]) {
+        self.json(&Fields(fields));
     }
 
     /// A step of what the command does, for people.
@@ -121,7 +136,9 @@ impl Printer {
     /// line, for those who watch closely.
     pub fn message(&mut self, message: &Observed) {
         let mark = if message.sent { '>' } else { '<' };
-        let mut lines = message.redacted.split(|byte| *byte == b'\n');
+        // The line break that ends the last line begins no other.
+        let octets = message.redacted.strip_suffix(b"\n").unwrap_or(&message.redacted);
+        let mut lines = octets.split(|byte| *byte == b'\n');
         let text = |line: &[u8]| visible(line.strip_suffix(b"\r").unwrap_or(line));
         match (self.verbose, message.again) {
             (0, _) | (1, true) => {}
@@ -139,18 +156,15 @@ impl Printer {
     /// An event of a call or registration as it happens: a line of text, or of JSON as `jsonl`. How a call ended is
     /// told by [`call`](Self::call).
     pub fn event(&mut self, event: &Event, at_unix_ms: u64) {
-        let Some((word, text, mut fields)) = told(event) else { return };
-        match (self.format, fields.as_object_mut()) {
-            (OutputFormat::Text, _) => self.line(labelled(word, &text).trim_end()),
-            (OutputFormat::Jsonl, Some(fields)) => {
-                let mut whole = serde_json::Map::new();
-                whole.insert("schema".to_owned(), Value::from("sipcall.event/1"));
-                whole.insert("event".to_owned(), Value::from(word));
-                whole.insert("at".to_owned(), Value::from(timestamp(at_unix_ms)));
-                whole.append(fields);
-                self.json(&whole);
+        let Some((word, text, fields)) = told(event) else { return };
+        match self.format {
+            OutputFormat::Text => self.line(labelled(word, &text).trim_end()),
+            OutputFormat::Jsonl => {
+                let at = Value::from(timestamp(at_unix_ms));
+                let head = [("schema", Value::from("sipcall.event/1")), ("event", Value::from(word)), ("at", at)];
+                self.fields(&head.into_iter().chain(fields).collect::<Vec<_>>());
             }
-            _ => {}
+            OutputFormat::Json => {}
         }
     }
 
@@ -164,8 +178,12 @@ impl Printer {
 
     fn data(&mut self, text: &str) {
         if !self.closed {
-            // Whoever reads us has left (`| head`): what is still under way is finished, silently.
-            self.closed = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).is_err();
+            match self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()) {
+                Ok(()) => {}
+                // Whoever reads us has left (`| head`): what is still under way is finished, silently.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.closed = true,
+                Err(error) => drop(self.fault.get_or_insert(error)),
+            }
         }
     }
 
@@ -179,25 +197,41 @@ fn labelled(word: &str, text: &str) -> String {
     format!("{:<11}{text}", format!("{word} "))
 }
 
+/// Fields of a JSON object, in an order of meaning.
+struct Fields<'f>(&'f [(&'f str, Value)]);
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+/// The bindings of a registration, as JSON.
+#[must_use]
+pub fn bindings_json(bindings: &[Binding]) -> Value {
+    let json =
+        |binding: &Binding| json!({ "uri": binding.uri, "expires": binding.expires.as_secs(), "ours": binding.ours });
+    bindings.iter().map(json).collect()
+}
+
 /// The word for an event, a line of text, and the fields of its JSON.
-fn told(event: &Event) -> Option<(&'static str, String, Value)> {
+fn told(event: &Event) -> Option<(&'static str, String, Vec<(&'static str, Value)>)> {
     let status = |status: crate::wire::Status, reason: &[u8]| {
         let reason = String::from_utf8_lossy(reason).into_owned();
         let text = format!("{} {}", status.code(), visible(reason.as_bytes()));
-        (text, json!({ "status": status.code(), "reason": reason }))
+        (text, vec![("status", Value::from(status.code())), ("reason", Value::from(reason))])
     };
     match event {
         Event::Registered { contact, granted, bindings, .. } => {
-            let bound: Vec<Value> = bindings
-                .iter()
-                .map(
-                    |binding| json!({ "uri": binding.uri, "expires": binding.expires.as_secs(), "ours": binding.ours }),
-                )
-                .collect();
             let text = format!("{} for {} s", visible(contact.as_bytes()), granted.as_secs());
-            Some(("registered", text, json!({ "contact": contact, "expires": granted.as_secs(), "bindings": bound })))
+            let fields = vec![
+                ("contact", Value::from(contact.as_str())),
+                ("expires", Value::from(granted.as_secs())),
+                ("bindings", bindings_json(bindings)),
+            ];
+            Some(("registered", text, fields))
         }
-        Event::Unregistered { .. } => Some(("unregistered", String::new(), json!({}))),
+        Event::Unregistered { .. } => Some(("unregistered", String::new(), Vec::new())),
         Event::RegistrationFailed { failure, retry, .. } => {
             let text = visible(failure.to_string().as_bytes());
             let code = match failure {
@@ -205,7 +239,8 @@ fn told(event: &Event) -> Option<(&'static str, String, Value)> {
                 Failure::Unreached(_) | Failure::Violated(_) => None,
             };
             let retry = retry.map(|retry| retry.as_secs());
-            Some(("failed", text.clone(), json!({ "status": code, "reason": text, "retry": retry })))
+            let fields = vec![("status", json!(code)), ("reason", json!(text)), ("retry", json!(retry))];
+            Some(("failed", text, fields))
         }
         Event::Progress { status: code, response, .. } if code.code() > 100 => {
             let (text, fields) = status(*code, response.reason_phrase());
@@ -215,7 +250,7 @@ fn told(event: &Event) -> Option<(&'static str, String, Value)> {
             let (text, fields) = status(response.status()?, response.reason_phrase());
             Some(("answered", text, fields))
         }
-        Event::Answered { response: None, .. } => Some(("answered", String::new(), json!({}))),
+        Event::Answered { response: None, .. } => Some(("answered", String::new(), Vec::new())),
         _ => None,
     }
 }
@@ -228,18 +263,34 @@ pub fn summary(call: &CallJson) -> String {
     let _ = match &call.outcome {
         Some(outcome) => {
             let status = outcome.status.map(|status| status.to_string());
-            let told: Vec<String> = status.into_iter().chain(outcome.reason.as_deref().map(show)).collect();
-            let told = if told.is_empty() { String::new() } else { format!(": {}", told.join(" ")) };
+            let how: Vec<String> = status.into_iter().chain(outcome.reason.as_deref().map(show)).collect();
+            let how = if how.is_empty() { String::new() } else { format!(": {}", how.join(" ")) };
             let by = outcome.ended_by.as_deref().map_or_else(String::new, |by| format!(", ended by {by}"));
-            writeln!(out, "{}{told}{by}", outcome.kind)
+            writeln!(out, "{}{how}{by}", outcome.kind)
         }
         None => writeln!(out, "under way"),
     };
     let mut row = |name: &str, value: String| {
         let _ = writeln!(out, "  {name:<10}{value}");
     };
+    let outcome = call.outcome.as_ref();
+    // The cause in our words stands in the first line where the peer gave no words of its own.
+    if let Some(cause) =
+        outcome.and_then(|outcome| outcome.cause.as_ref().filter(|cause| outcome.reason.as_ref() != Some(cause)))
+    {
+        row("cause", show(cause));
+    }
+    for contact in outcome.and_then(|outcome| outcome.contacts.as_deref()).unwrap_or_default() {
+        row("moved to", show(contact));
+    }
     row("from", show(&call.from));
     row("to", show(&call.to));
+    if let Some(remote) = &call.remote {
+        row(
+            "remote",
+            format!("{} {}", show(remote), show(call.transport.as_deref().unwrap_or_default())).trim_end().to_owned(),
+        );
+    }
     let durations = [("pdd", call.pdd_ms), ("ring", call.ring_ms), ("setup", call.setup_ms), ("talk", call.talk_ms)];
     let durations: Vec<String> =
         durations.iter().filter_map(|(name, ms)| Some(format!("{name} {} ms", (*ms)?))).collect();
@@ -249,20 +300,36 @@ pub fn summary(call: &CallJson) -> String {
     for header in &call.headers_sent {
         row("sent", format!("{}: {}", show(&header.name), show(&header.value)));
     }
-    for header in &call.headers_received {
-        row("received", format!("{}: {} ({})", show(&header.name), show(&header.value), show(&header.within)));
+    for (header, within) in received_once(call) {
+        row("received", format!("{}: {} ({})", show(&header.name), show(&header.value), show(&within.join(", "))));
     }
-    if let Some(reason) = call.outcome.as_ref().and_then(|outcome| outcome.reason_header.as_deref()) {
-        row("reason", show(reason));
-    }
-    if let Some(media) = &call.media {
+    // A call that was never answered has no media to speak of.
+    if let Some(media) = call.media.as_ref().filter(|media| media.codec.is_some() || media.received.packets > 0) {
         let codec = media.codec.as_deref().map(show).unwrap_or_else(|| "no codec".to_owned());
         let (sent, received) = (media.sent.packets, media.received.packets);
         row("media", format!("{codec}, {sent} packets sent, {received} received: {}", media.verdict));
     }
+    if let Some(plivo) = call.plivo.as_ref() {
+        let text = |key: &str| plivo.get(key).and_then(Value::as_str).map(show).unwrap_or_default();
+        if let Some(code) = plivo.get("hangup_cause_code").and_then(Value::as_u64) {
+            row("plivo", format!("{code} {} by {}", text("hangup_cause_name"), text("hangup_source")));
+        }
+    }
     row("call-id", show(&call.call_id));
     row("record", show(&call.id));
     out
+}
+
+/// The peer's headers, each once, with the messages that carried it.
+fn received_once(call: &CallJson) -> Vec<(&ReceivedJson, Vec<&str>)> {
+    let mut once: Vec<(&ReceivedJson, Vec<&str>)> = Vec::new();
+    for header in &call.headers_received {
+        match once.iter_mut().find(|(other, _)| (&other.name, &other.value) == (&header.name, &header.value)) {
+            Some((_, within)) => within.push(&header.within),
+            None => once.push((header, vec![&header.within])),
+        }
+    }
+    once
 }
 
 /// A file of every message, redacted, as `--trace` writes it.
@@ -357,7 +424,7 @@ mod tests {
         printer.decided("challenged by \x1b[31mrealm");
         assert_eq!(
             all(&told),
-            "* 127.0.0.1:40001 < 127.0.0.1:5060 udp\n< SIP/2.0 200 \\u{1b}]0;evil\\u{7}OK\n< To: <sip:a@b>\n<\n<\n\
+            "* 127.0.0.1:40001 < 127.0.0.1:5060 udp\n< SIP/2.0 200 \\u{1b}]0;evil\\u{7}OK\n< To: <sip:a@b>\n<\n\
              * challenged by \\u{1b}[31mrealm\n"
         );
     }

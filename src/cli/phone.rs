@@ -1,14 +1,15 @@
 //! What `invite`, `register` and `options` hold in hand: a client, who we are, and what there is to watch.
 
-use super::args::{Kept, Shown, Who};
+use super::args::{Kept, Shown, Way, Who};
 use super::config::{AccountSettings, Asked, Config, ConfigError, password};
 use super::exit::Exit;
+use super::guest::Guest;
 use super::headers::{Headers, Held};
 use super::output::{Printer, Trace};
 use crate::agent::{Account, AgentConfig, Event, Known, Observed, Profile};
 use crate::call::digest::Secret;
 use crate::id::AccountId;
-use crate::plivo::profile::{PLIVO, is_plivo};
+use crate::plivo::profile::{DOMAIN, PLIVO, is_plivo};
 use crate::plivo::rules::RuleSet;
 use crate::record::{Durability, Store};
 use crate::report::ladder::{Step, ladder};
@@ -64,6 +65,31 @@ pub(super) fn identity(config: &Config, who: &Who) -> Result<Option<Identity>, U
     let secret = password(config, &settings, &asked)?;
     let profile = profile(&settings.profile, &settings.domain, false);
     Ok(Some(Identity { settings, secret, profile }))
+}
+
+/// Where we are at home: what the words of a user are held to, before any socket is opened or password asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Home {
+    /// Names without a domain are looked up here.
+    pub domain: String,
+    /// The provider's habits.
+    pub profile: Profile,
+}
+
+/// The home that flags and configuration name; none when nothing does.
+///
+/// # Errors
+/// [`ConfigError`] as [`Unready`].
+pub(super) fn home(config: &Config, way: &Way) -> Result<Option<Home>, Unready> {
+    if Guest::is_named(way, config) {
+        let profile = profile(config.text("profile").unwrap_or("auto"), DOMAIN, true);
+        return Ok(Some(Home { domain: DOMAIN.to_owned(), profile }));
+    }
+    let home = |settings: AccountSettings| Home {
+        profile: profile(&settings.profile, &settings.domain, false),
+        domain: settings.domain,
+    };
+    Ok(config.account()?.map(home))
 }
 
 /// The habits of `auto`, `plivo` or `none` at that domain.

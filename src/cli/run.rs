@@ -33,9 +33,14 @@ pub fn run() -> ExitCode {
         tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).without_time().init();
     }
     let mut printer = Printer::new(format.unwrap_or_default(), cli.common.quiet, cli.common.verbose);
-    match config.map_err(Unready::from).and_then(|config| dispatch(&cli.command, &config, &mut printer)) {
-        Ok(exit) => exit,
-        Err(unready) => {
+    let done = config.map_err(Unready::from).and_then(|config| dispatch(&cli.command, &config, &mut printer));
+    match (done, printer.fault().map(|fault| format!("the result could not be written: {fault}"))) {
+        (Ok(exit), None) => exit,
+        (Ok(_), Some(fault)) => {
+            printer.error(&fault);
+            Exit::Unwritten.into()
+        }
+        (Err(unready), _) => {
             printer.error(&unready.text);
             unready.exit.into()
         }

@@ -71,6 +71,7 @@ fn settings(args: &SandboxArgs, config: &Config) -> Result<SandboxConfig, Unread
         rules: config.text("header_rules").and_then(|rules| rules.parse().ok()).unwrap_or_default(),
         credentials,
         callee: args.callee.clone(),
+        allow_net: args.allow_net,
         seed: args.seed.map(|seed| std::array::from_fn(|at| seed.to_le_bytes()[at % 8])),
         ..SandboxConfig::default()
     })
@@ -127,7 +128,7 @@ async fn watch(running: &mut Running, printer: &mut Printer) -> Result<Exit, Unr
     loop {
         tokio::select! {
             Some(event) = running.events.recv() => {
-                let (word, text) = line(&event);
+                let (word, text) = told(&event);
                 printer.step(word, &text);
             }
             _ = interrupt.recv() => return Ok(Exit::Interrupted),
@@ -160,7 +161,9 @@ async fn accompany(command: &[String], running: &mut Running, printer: &mut Prin
             Ok(None) | Err(_) => break,
         }
     }
-    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+    // As shells have it: 128 and the signal that ended it.
+    let code = status.code().or_else(|| Some(128 + std::os::unix::process::ExitStatusExt::signal(&status)?));
+    Ok(ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }
 
 /// Tells an event beside the command's own output, and keeps count of the calls that are not over.
@@ -170,8 +173,17 @@ fn follow(event: &SandboxEvent, live: &mut usize, printer: &mut Printer) {
         SandboxEvent::Ended { .. } => *live = live.saturating_sub(1),
         _ => {}
     }
-    let (word, text) = line(event);
+    let (word, text) = told(event);
     printer.aside_step(word, &text);
+}
+
+/// A line for an event, with the beginning of its call's CallUUID: calls may run side by side.
+fn told(event: &SandboxEvent) -> (&'static str, String) {
+    let (word, text) = line(event);
+    match event.call_uuid().and_then(|uuid| uuid.get(..8)) {
+        Some(call) => (word, format!("{call} {text}")),
+        None => (word, text),
+    }
 }
 
 /// How long calls may go on after the command that set them off has ended.

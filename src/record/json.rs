@@ -1,7 +1,7 @@
 //! One call as JSON: the object `sipcall.call/1`, in the order in which it is documented. Absent things are null,
 //! times RFC 3339 in UTC with milliseconds, durations integer milliseconds.
 
-use crate::call::{CallDirection, CallRecord, Intent, MediaSummary, Milestones, Outcome, ReceivedHeader};
+use crate::call::{CallDirection, CallRecord, Intent, MediaSummary, Milestones, Outcome, ReceivedHeader, Stage};
 use crate::time::Instant;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -89,6 +89,11 @@ pub struct OutcomeJson {
     pub status: Option<u16>,
     /// That response's reason phrase, else the cause in words.
     pub reason: Option<String>,
+    /// The cause in our words, where the status alone does not tell it: the rule that was broken, what was wrong with
+    /// the credentials, what was in the way.
+    pub cause: Option<String>,
+    /// Where a 3xx points to: the URIs of its Contact. Null for every other end.
+    pub contacts: Option<Vec<String>>,
     /// `local`, `remote` or `network`.
     pub ended_by: Option<String>,
     /// The Reason header field of the message that ended it.
@@ -306,12 +311,20 @@ fn outcome(record: &CallRecord) -> OutcomeJson {
         Outcome::Unreachable { cause, .. } => Some(cause.to_string()),
         Outcome::Violated { rule, .. } => Some((*rule).to_owned()),
         Outcome::Refused { store } => Some(store.clone()),
+        Outcome::NoAnswer { stage, status: None } if *stage < Stage::Ringing => Some("no response came".to_owned()),
+        Outcome::NoAnswer { status: None, .. } => Some("it was not answered in time".to_owned()),
+        _ => None,
+    };
+    let contacts = match outcome {
+        Outcome::Redirected { contacts, .. } => Some(contacts.clone()),
         _ => None,
     };
     OutcomeJson {
         kind: outcome.kind().to_owned(),
         status: outcome.status().map(crate::wire::Status::code),
-        reason: record.reason.clone().or(cause),
+        reason: record.reason.clone().or_else(|| cause.clone()),
+        cause,
+        contacts,
         ended_by: outcome.ended_by().map(|side| side.as_str().to_owned()),
         reason_header: record.reason_header.clone(),
     }

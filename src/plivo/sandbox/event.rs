@@ -50,6 +50,8 @@ pub enum SandboxEvent {
     Answered {
         /// The call.
         call_uuid: String,
+        /// `Inbound`: the platform answered an endpoint. `Outbound`: the callee answered the platform.
+        direction: Direction,
     },
     /// The application was asked or told, and this came of it.
     Webhook {
@@ -111,6 +113,26 @@ pub enum SandboxEvent {
         /// Which, and why.
         what: String,
     },
+}
+
+impl SandboxEvent {
+    /// The call that it is about, if it is about one.
+    #[must_use]
+    pub fn call_uuid(&self) -> Option<&str> {
+        match self {
+            Self::Registered { .. } | Self::Unregistered { .. } | Self::Bypassed { .. } => None,
+            Self::Began { call_uuid, .. }
+            | Self::Ringing { call_uuid }
+            | Self::Answered { call_uuid, .. }
+            | Self::Webhook { call_uuid, .. }
+            | Self::BadXml { call_uuid, .. }
+            | Self::Spoke { call_uuid, .. }
+            | Self::Played { call_uuid, .. }
+            | Self::Waits { call_uuid, .. }
+            | Self::NotBuilt { call_uuid, .. }
+            | Self::Ended { call_uuid, .. } => Some(call_uuid),
+        }
+    }
 }
 
 /// Tells events and counts what goes past the edge.

@@ -604,7 +604,8 @@ impl Switch {
     fn answered(&mut self, agent: &mut Agent, now: Instant, id: LegId, response: Option<&Message>) {
         let Some(live) = self.live.get_mut(&id) else { return };
         live.answered_ms = Some(self.epoch.unix_ms(now));
-        self.tell.event(SandboxEvent::Answered { call_uuid: live.leg.call_uuid.clone() });
+        self.tell
+            .event(SandboxEvent::Answered { call_uuid: live.leg.call_uuid.clone(), direction: live.leg.direction });
         if let Some(response) = response {
             live.leg.sip_h_to = response.text(HeaderId::To);
             live.limit = live.time_limit.map(|limit| now + limit);
