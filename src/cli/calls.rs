@@ -3,12 +3,13 @@
 use super::args::{CallsCommand, OutputFormat};
 use super::config::{Config, ConfigError, duration};
 use super::exit::Exit;
-use super::output::{Printer, summary};
+use super::output::Printer;
 use crate::record::{CallJson, Durability, Filter, FindError, Row, Store, StoreError, StoredMessage};
 use crate::report::ladder::{Step, ladder};
 use crate::report::text::{clipped, visible};
 use crate::time::Duration;
 use jiff::{Timestamp, Zoned, civil};
+use std::path::PathBuf;
 
 /// Why calls are not shown.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,12 @@ pub enum CallsError {
     /// No call, or several.
     #[error(transparent)]
     Find(#[from] FindError),
+    /// A store that is named and not there.
+    #[error("there is no call store at {}: it is made with the first call", .0.display())]
+    NoStore(PathBuf),
+    /// An outcome that is none.
+    #[error("`{}` is no outcome: write one of {}", .0, KINDS.join(", "))]
+    Outcome(String),
     /// A time that is none.
     #[error("`{0}` is no time: write yesterday, today, 2h, 2026-11-23 or 2026-11-23T10:00:00Z")]
     Time(String),
@@ -34,7 +41,7 @@ impl CallsError {
         match self {
             Self::Config(_) => Exit::Config,
             Self::Store(_) | Self::Find(FindError::Store(_)) => Exit::Unwritten,
-            Self::Time(_) | Self::Find(_) => Exit::Usage,
+            Self::Time(_) | Self::Outcome(_) | Self::NoStore(_) | Self::Find(_) => Exit::Usage,
         }
     }
 }
@@ -45,8 +52,12 @@ impl CallsError {
 /// [`CallsError`]; its [`exit`](CallsError::exit) is the code to end with.
 pub fn run(command: &CallsCommand, config: &Config, columns: usize, printer: &mut Printer) -> Result<Exit, CallsError> {
     let path = config.store()?;
-    // Looking makes no store: where there is none, there are no calls.
-    let store = if path.exists() { Some(Store::open(path, Durability::Process)?) } else { None };
+    // Looking makes no store: where none is yet, there are no calls. A store that somebody named is another matter.
+    let store = match path.exists() {
+        true => Some(Store::open(path, Durability::Process)?),
+        false if config.text("store").is_some() => return Err(CallsError::NoStore(path)),
+        false => None,
+    };
     match command {
         CallsCommand::List { since, until, to, from, outcome, headers, limit, .. } => {
             let now = Zoned::now();
@@ -56,7 +67,7 @@ pub fn run(command: &CallsCommand, config: &Config, columns: usize, printer: &mu
                 until_ms: at(until)?,
                 to: to.clone(),
                 from: from.clone(),
-                outcome: outcome.as_deref().map(|outcome| outcome.replace('-', "_")),
+                outcome: outcome.as_deref().map(kind).transpose()?,
                 headers: headers.clone(),
                 limit: Some(*limit),
             };
@@ -67,14 +78,31 @@ pub fn run(command: &CallsCommand, config: &Config, columns: usize, printer: &mu
             let row = store.find(id)?;
             if *ladder {
                 printer.line(drawn(&store.messages(row.number)?, columns).trim_end());
-            } else if printer.format() == OutputFormat::Text {
-                printer.line(summary(&row.call).trim_end());
             } else {
-                printer.json(&row.call);
+                printer.call(&row.call, true);
             }
         }
     }
     Ok(Exit::Done)
+}
+
+/// Every `outcome.kind` that a record may hold.
+const KINDS: [&str; 10] = [
+    "answered",
+    "rejected",
+    "cancelled",
+    "no_answer",
+    "auth_failed",
+    "redirected",
+    "unreachable",
+    "violated",
+    "refused",
+    "interrupted",
+];
+
+fn kind(text: &str) -> Result<String, CallsError> {
+    let word = text.replace('-', "_");
+    if KINDS.contains(&word.as_str()) { Ok(word) } else { Err(CallsError::Outcome(visible(text.as_bytes()))) }
 }
 
 fn list(rows: &[Row], columns: usize, printer: &mut Printer) {

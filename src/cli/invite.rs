@@ -46,29 +46,62 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
     resolve.extend(sandbox.iter().map(Guest::known));
     let parts = Parts { identity, resolve, kept: Some(&args.kept), shown: args.shown.clone() };
     let mut phone = Phone::ready(config, parts, printer).await?;
-    if registers {
-        within(until, phone.register(printer)).await?;
-    }
-    let (record, signal) = call(args, config, request, &mut phone, sandbox.as_mut(), printer).await?;
-    if let (true, Some(account)) = (registers, phone.account) {
+    let registered = if registers { within(until, phone.register(printer)).await.map(drop) } else { Ok(()) };
+    let placed = match registered {
+        Ok(()) => call(args, config, request, until, &mut phone, sandbox.as_mut(), printer).await,
+        Err(unready) => Err(unready),
+    };
+    if let (true, true, Some(account)) = (registers, placed.is_ok(), phone.account) {
         // A binding that stays behind makes the next caller find us busy until it runs out.
         let client = phone.client.clone();
-        let _ = phone.watching(printer, client.unregister(account)).await;
+        let _ = phone.watching(printer, tokio::time::timeout(LEAVE, client.unregister(account))).await;
     }
-    let told = match &sandbox {
-        Some(guest) => guest.told(&call_uuid(&record)).await,
-        None => Told::default(),
-    };
+    // What led to a failure is shown, drawn and traced too.
     let unwritten = phone.put_down(printer).await;
-    let unwritten = keep(args, config, &record, &told, sandbox.is_some()).err().or(unwritten);
-    if let Some(why) = &unwritten {
-        printer.error(why);
-    }
-    printer.call(&CallJson::ended(&record, &told));
+    let done = match placed {
+        Ok(placed) => Ok(tell(args, config, &placed, sandbox.as_ref(), unwritten, printer).await),
+        Err(unready) => {
+            unwritten.iter().for_each(|why| printer.error(why));
+            Err(unready)
+        }
+    };
     if let Some(guest) = sandbox {
         guest.leave(printer).await;
     }
-    Ok(judge(args, config, &record, &told, signal, unwritten.is_some()))
+    done
+}
+
+/// Tells how the call ended, keeps it, and judges it.
+async fn tell(
+    args: &InviteArgs,
+    config: &Config,
+    placed: &Placed,
+    sandbox: Option<&Guest>,
+    unwritten: Option<String>,
+    printer: &mut Printer,
+) -> Exit {
+    let told = match sandbox {
+        Some(guest) => guest.told(&call_uuid(&placed.record)).await,
+        None => Told::default(),
+    };
+    let unwritten = keep(args, config, &placed.record, &told, sandbox.is_some()).err().or(unwritten);
+    if let Some(why) = &unwritten {
+        printer.error(why);
+    }
+    printer.call(&CallJson::ended(&placed.record, &told), !args.kept.no_store);
+    judge(args, placed, &told, unwritten.is_some())
+}
+
+/// How long the registrar may take to let us go.
+const LEAVE: Duration = Duration::from_secs(2);
+
+/// A call that ended.
+struct Placed {
+    record: Box<CallRecord>,
+    /// The signal that ended it.
+    signal: Option<Exit>,
+    /// Whether the time of `--max-time` was over.
+    out_of_time: bool,
 }
 
 /// Registers before the time of `--max-time` is over.
@@ -86,11 +119,13 @@ async fn call(
     args: &InviteArgs,
     config: &Config,
     mut request: CallRequest,
+    until: Option<tokio::time::Instant>,
     phone: &mut Phone,
     mut sandbox: Option<&mut Guest>,
     printer: &mut Printer,
-) -> Result<(Box<CallRecord>, Option<Exit>), Unready> {
+) -> Result<Placed, Unready> {
     request.account = phone.account;
+    request.total_limit = until.map(|until| until.saturating_duration_since(tokio::time::Instant::now()));
     request.admit = !args.kept.no_store;
     let talk = config.time("talk").unwrap_or(Duration::from_secs(5));
     let call = phone.client.invite(request).await;
@@ -101,7 +136,10 @@ async fn call(
     let mut signal = None;
     loop {
         match phone.watching(printer, next(&mut events, sandbox.as_deref_mut(), hang_up_at)).await {
-            Ok(Next::Event(CallEvent::Ended(record))) => return Ok((record, signal)),
+            Ok(Next::Event(CallEvent::Ended(record))) => {
+                let out_of_time = until.is_some_and(|until| tokio::time::Instant::now() >= until);
+                return Ok(Placed { record, signal, out_of_time });
+            }
             Ok(Next::Event(event)) => {
                 if matches!(event, CallEvent::Answered(_)) {
                     hang_up_at = Some(tokio::time::Instant::now() + talk);
@@ -205,7 +243,6 @@ fn request(
     request.headers = headers.fields;
     request.transport = config.text("transport").and_then(Transport::of);
     request.ring_limit = config.time("ring_timeout");
-    request.total_limit = config.time("max_time");
     // Without media the stream is offered as what it will be: nothing flows, either way (RFC 3264 §5.1).
     let direction = if args.no_media { Direction::Inactive } else { Direction::SendRecv };
     request.session = Session::Managed(MediaPrefs { direction, ..MediaPrefs::default() });
@@ -248,21 +285,12 @@ fn keep(args: &InviteArgs, config: &Config, record: &CallRecord, told: &Told, sa
     store.told(record.intent.id, told).map_err(|error| error.to_string())
 }
 
-fn judge(
-    args: &InviteArgs,
-    config: &Config,
-    record: &CallRecord,
-    told: &Told,
-    signal: Option<Exit>,
-    unwritten: bool,
-) -> Exit {
+fn judge(args: &InviteArgs, Placed { record, signal, out_of_time }: &Placed, told: &Told, unwritten: bool) -> Exit {
     let demanded = args.expect.is_some() || !args.expect_param.is_empty();
     let arrived = |(name, value): &(String, String)| param_arrived(told.webhooks.as_ref(), name, value);
     let held =
         args.expect.is_none_or(|expected| expected.holds(&record.outcome)) && args.expect_param.iter().all(arrived);
-    let lasted = record.milestones.ended.zip(record.milestones.invited).map(|(ended, invited)| ended - invited);
-    let out_of_time = config.time("max_time").zip(lasted).is_some_and(|(most, lasted)| lasted >= most);
     let silent = args.require_rtp && record.media.as_ref().is_none_or(|media| media.counted.received_packets == 0);
     let expected = demanded.then_some(held);
-    of_call(&record.outcome, &Circumstances { signal, unwritten, expected, out_of_time, silent })
+    of_call(&record.outcome, &Circumstances { signal: *signal, unwritten, expected, out_of_time: *out_of_time, silent })
 }

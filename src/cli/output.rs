@@ -168,10 +168,10 @@ impl Printer {
         }
     }
 
-    /// How a call ended.
-    pub fn call(&mut self, call: &CallJson) {
+    /// How a call ended, and how to find it again if it was `kept`.
+    pub fn call(&mut self, call: &CallJson, kept: bool) {
         match self.format {
-            OutputFormat::Text => self.line(summary(call).trim_end()),
+            OutputFormat::Text => self.line(summary(call, kept).trim_end()),
             OutputFormat::Json | OutputFormat::Jsonl => self.json(call),
         }
     }
@@ -255,9 +255,9 @@ fn told(event: &Event) -> Option<(&'static str, String, Vec<(&'static str, Value
     }
 }
 
-/// A call in a few lines.
+/// A call in a few lines, the last of them the name of its record if there is one.
 #[must_use]
-pub fn summary(call: &CallJson) -> String {
+pub fn summary(call: &CallJson, kept: bool) -> String {
     let show = |text: &str| visible(text.as_bytes());
     let mut out = String::new();
     let _ = match &call.outcome {
@@ -316,7 +316,9 @@ pub fn summary(call: &CallJson) -> String {
         }
     }
     row("call-id", show(&call.call_id));
-    row("record", show(&call.id));
+    if kept {
+        row("record", show(&call.id));
+    }
     out
 }
 
@@ -441,19 +443,19 @@ mod tests {
         let (mut printer, printed, told) = printer(OutputFormat::Json, 0);
         drop(printed);
         printer.json(&json!({}));
-        printer.call(&CallJson::default());
+        printer.call(&CallJson::default(), true);
         assert_eq!(all(&told), "");
     }
 
     #[test]
     fn json_is_one_document_and_jsonl_one_line() {
         let (mut whole, printed, _told) = printer(OutputFormat::Json, 0);
-        whole.call(&CallJson::default());
+        whole.call(&CallJson::default(), true);
         whole.line("text");
         assert!(all(&printed).starts_with("{\n  \"schema\""));
         let (mut lines, printed, _told) = printer(OutputFormat::Jsonl, 0);
         lines.event(&Event::Unregistered { account: crate::table::Key::new(0, 0) }, 1_795_428_000_000);
-        lines.call(&CallJson::default());
+        lines.call(&CallJson::default(), true);
         let text = all(&printed);
         let event: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
         assert_eq!(event["event"], "unregistered");
@@ -474,9 +476,59 @@ mod tests {
             pdd_ms: Some(12),
             ..CallJson::default()
         };
-        let text = summary(&call);
+        let text = summary(&call, false);
         assert!(text.starts_with("rejected: 486 Busy\\u{1b}[0m Here\n"), "{text}");
+        assert!(!text.contains("record"), "{text}");
         assert!(text.contains("  times     pdd 12 ms\n") && text.contains("  sent      X-PH-Test: Sample\n"), "{text}");
+    }
+
+    #[test]
+    fn a_summary_says_what_became_of_the_call_beyond_its_status() {
+        let outcome = OutcomeJson { kind: "violated".into(), status: Some(200), ..OutcomeJson::default() };
+        let outcome = OutcomeJson { reason: Some("OK".into()), cause: Some("a rule".into()), ..outcome };
+        let received = |within: &str| ReceivedJson { name: "X-A".into(), value: "b".into(), within: within.into() };
+        let mut call = CallJson {
+            outcome: Some(outcome),
+            remote: Some("127.0.0.1:5060".into()),
+            transport: Some("udp".into()),
+            headers_received: vec![received("180"), received("200")],
+            plivo: Some(json!({ "hangup_cause_code": 7011, "hangup_cause_name": "Error", "hangup_source": "Error" })),
+            ..CallJson::default()
+        };
+        let text = summary(&call, true);
+        for line in [
+            "violated: 200 OK",
+            "  cause     a rule",
+            "  remote    127.0.0.1:5060 udp",
+            "  received  X-A: b (180, 200)",
+            "  plivo     7011 Error by Error",
+        ] {
+            assert!(text.lines().any(|printed| printed == line), "{line} of {text}");
+        }
+        let redirected = OutcomeJson { kind: "redirected".into(), status: Some(302), ..OutcomeJson::default() };
+        call.outcome = Some(OutcomeJson { contacts: Some(vec!["sip:a@b\x1b".into()]), ..redirected });
+        assert!(summary(&call, true).contains("redirected: 302\n  moved to  sip:a@b\\u{1b}\n"));
+        call.outcome =
+            Some(OutcomeJson { kind: "cancelled".into(), ended_by: Some("local".into()), ..Default::default() });
+        assert!(summary(&call, true).starts_with("cancelled, ended by local\n"));
+    }
+
+    #[test]
+    fn a_full_disk_is_a_fault_and_a_reader_that_left_is_none() {
+        struct Full(io::ErrorKind);
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(self.0.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        for (kind, is_fault) in [(io::ErrorKind::StorageFull, true), (io::ErrorKind::BrokenPipe, false)] {
+            let mut printer = Printer::to(Box::new(Full(kind)), Box::new(io::sink()), OutputFormat::Text, false, 0);
+            printer.line("text");
+            assert_eq!(printer.fault().is_some(), is_fault, "{kind:?}");
+        }
     }
 
     #[test]

@@ -233,7 +233,7 @@ impl Phone {
         let client = self.client.clone();
         let registered = self.watching(printer, client.register(account)).await;
         let registered = registered.map_err(|signal| Unready::new(signal, "interrupted"))?;
-        let registered = registered.map_err(|error| refused(&error))?;
+        let registered = registered.map_err(|error| failed("not registered", &error))?;
         let Registered { bindings, granted, contact } = registered.clone();
         printer.event(&Event::Registered { account, bindings, granted, contact }, now_unix_ms());
         Ok(registered)
@@ -261,13 +261,13 @@ pub(super) const NOBODY: &str =
 
 /// Why a REGISTER or another request came to nothing, and the code of it.
 #[must_use]
-pub(super) fn refused(error: &RequestError) -> Unready {
+pub(super) fn failed(what: &str, error: &RequestError) -> Unready {
     let exit = match error {
         RequestError::Failed(failure) => super::exit::of_failure(failure, true),
         RequestError::Refused(_) => Exit::Usage,
         RequestError::Closed(_) => Exit::Internal,
     };
-    Unready::new(exit, format!("not registered: {error}"))
+    Unready::new(exit, format!("{what}: {error}"))
 }
 
 /// The account as the agent takes it, its own headers held to the rules.

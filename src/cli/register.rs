@@ -4,11 +4,13 @@ use super::args::{OutputFormat, RegisterArgs};
 use super::config::Config;
 use super::exit::Exit;
 use super::guest::Guest;
-use super::output::Printer;
-use super::phone::{NOBODY, Parts, Phone, Unready, identity, refused};
+use super::output::{Printer, bindings_json};
+use super::phone::{NOBODY, Parts, Phone, Unready, failed, identity, now_unix_ms};
+use crate::agent::Event;
 use crate::plivo::sandbox::SandboxConfig;
+use crate::time::Duration;
 use crate::transport::{Registered, RegistrationState};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Registers.
 ///
@@ -27,8 +29,11 @@ pub(super) async fn run(args: &RegisterArgs, config: &Config, printer: &mut Prin
     resolve.extend(sandbox.iter().map(Guest::known));
     let parts = Parts { identity: Some(identity), resolve, shown: args.shown.clone(), kept: None };
     let mut phone = Phone::ready(config, parts, printer).await?;
-    let outcome =
-        if args.query { query(&mut phone, &aor, printer).await } else { live(args, &mut phone, &aor, printer).await };
+    let outcome = match (args.query, args.remove_all) {
+        (true, _) => query(&mut phone, &aor, printer).await,
+        (_, true) => remove_all(&mut phone, &aor, printer).await,
+        _ => live(args, &mut phone, &aor, printer).await,
+    };
     let unwritten = phone.put_down(printer).await;
     if let Some(why) = &unwritten {
         printer.error(why);
@@ -69,7 +74,9 @@ async fn live(args: &RegisterArgs, phone: &mut Phone, aor: &str, printer: &mut P
     }
     let client = phone.client.clone();
     match phone.watching(printer, client.unregister(account)).await {
-        Ok(Ok(())) => printer.step("unregistered", aor),
+        Ok(Ok(())) => {
+            printer.event(&Event::Unregistered { account }, now_unix_ms());
+        }
         Ok(Err(error)) => printer.note(&format!("the binding stays until it runs out: {error}")),
         Err(signal) => exit = signal,
     }
@@ -81,7 +88,23 @@ async fn query(phone: &mut Phone, aor: &str, printer: &mut Printer) -> Result<Ex
     let client = phone.client.clone();
     let bindings = phone.watching(printer, client.query(account)).await;
     let bindings = bindings.map_err(|signal| Unready::new(signal, "interrupted"))?;
-    tell(printer, aor, &bindings.map_err(|error| refused(&error))?);
+    let bindings = bindings.map_err(|error| failed("the bindings are not known", &error))?;
+    if bindings.bindings.is_empty() {
+        printer.step("no bindings", &format!("of {aor}"));
+    }
+    tell(printer, aor, &bindings);
+    Ok(Exit::Done)
+}
+
+async fn remove_all(phone: &mut Phone, aor: &str, printer: &mut Printer) -> Result<Exit, Unready> {
+    let account = phone.account.ok_or_else(|| Unready::new(Exit::Config, NOBODY))?;
+    let client = phone.client.clone();
+    let removed = phone.watching(printer, client.remove_all_bindings(account)).await;
+    let removed = removed.map_err(|signal| Unready::new(signal, "interrupted"))?;
+    removed.map_err(|error| failed("the bindings are not removed", &error))?;
+    printer.step("removed", &format!("every binding of {aor}"));
+    let nothing = Registered { bindings: Vec::new(), granted: Duration::ZERO, contact: String::new() };
+    tell(printer, aor, &nothing);
     Ok(Exit::Done)
 }
 
@@ -93,16 +116,11 @@ fn tell(printer: &mut Printer, aor: &str, registered: &Registered) {
         }
         return;
     }
-    let bindings: Vec<Value> = registered
-        .bindings
-        .iter()
-        .map(|binding| json!({ "uri": binding.uri, "expires": binding.expires.as_secs(), "ours": binding.ours }))
-        .collect();
-    printer.json(&json!({
-        "schema": "sipcall.registration/1",
-        "aor": aor,
-        "contact": registered.contact,
-        "expires": registered.granted.as_secs(),
-        "bindings": bindings,
-    }));
+    printer.fields(&[
+        ("schema", Value::from("sipcall.registration/1")),
+        ("aor", Value::from(aor)),
+        ("contact", Value::from(Some(registered.contact.as_str()).filter(|contact| !contact.is_empty()))),
+        ("expires", Value::from(registered.granted.as_secs())),
+        ("bindings", bindings_json(&registered.bindings)),
+    ]);
 }

@@ -1,5 +1,6 @@
 //! What a user calls: a URI, or less than one.
 
+use crate::report::text::visible;
 use std::fmt::Write;
 
 /// Whom to call.
@@ -40,7 +41,7 @@ pub enum TargetError {
 /// [`TargetError`] says what to write instead.
 pub fn target(text: &str, domain: Option<&str>) -> Result<Target, TargetError> {
     let text = text.trim();
-    let shown = || crate::report::text::visible(text.as_bytes());
+    let shown = || visible(text.as_bytes());
     let (scheme, rest) = text.split_once(':').unwrap_or_default();
     let user = text.split_once('@').map(|(user, _)| user.strip_prefix("sip:").unwrap_or(user));
     match scheme.to_ascii_lowercase().as_str() {
@@ -49,7 +50,7 @@ pub fn target(text: &str, domain: Option<&str>) -> Result<Target, TargetError> {
             Some((user, _)) if user.contains(':') => Err(TargetError::Password),
             _ => Ok(Target { uri: text.to_owned(), note: None }),
         },
-        "tel" => at_domain(rest, domain).ok_or_else(|| TargetError::NoDomain(shown())),
+        "tel" => at_domain(rest, domain).ok_or_else(|| TargetError::NoDomain(visible(rest.as_bytes()))),
         _ if user.is_some_and(|user| user.contains(':')) => Err(TargetError::Password),
         _ if user.is_some() => Ok(noted(format!("sip:{text}"))),
         "" if !text.starts_with('[') => at_domain(text, domain).ok_or_else(|| TargetError::NoDomain(shown())),
@@ -123,7 +124,7 @@ mod tests {
     fn what_names_nobody_says_what_to_write() {
         let refused = |text: &str| target(text, None).unwrap_err();
         assert_eq!(refused("bob"), TargetError::NoDomain("bob".into()));
-        assert_eq!(refused("tel:+1202"), TargetError::NoDomain("tel:+1202".into()));
+        assert_eq!(refused("tel:+1202"), TargetError::NoDomain("+1202".into()));
         assert_eq!(refused("127.0.0.1:5060"), TargetError::Host("127.0.0.1:5060".into()));
         assert_eq!(refused("[::1]:5060"), TargetError::Host("[::1]:5060".into()));
         assert_eq!(refused("sip:a:secret@b"), TargetError::Password);

@@ -90,7 +90,12 @@ impl Store {
                     WHERE instr(id, lower(?1)) OR instr(call_id, ?1) OR instr(lower(call_uuid), lower(?1))
                     ORDER BY created_ms DESC, row DESC LIMIT 9";
         match self.only(name, exact, vec![Value::Text(name.to_owned())]) {
-            Err(FindError::Nothing(_)) if !name.is_empty() => self.only(name, part, vec![Value::Text(name.to_owned())]),
+            Err(FindError::Nothing(_)) if !name.is_empty() => {
+                let found = self.only(name, part, vec![Value::Text(name.to_owned())]);
+                // A number that no call has is not meant as digits that many ids hold.
+                let is_number = name.len() < 8 && name.bytes().all(|byte| byte.is_ascii_digit());
+                if is_number && found.is_err() { Err(FindError::Nothing(name.to_owned())) } else { found }
+            }
             found => found,
         }
     }

@@ -5,7 +5,7 @@ use crate::cli::args::{ConfigCommand, OutputFormat};
 use crate::cli::exit::Exit;
 use crate::cli::output::Printer;
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// Runs one of the three.
@@ -26,7 +26,7 @@ pub fn run(command: &ConfigCommand, config: &Config, printer: &mut Printer) -> R
 }
 
 fn init(path: &Path, force: bool) -> Result<(), ConfigError> {
-    let fault = |source| ConfigError::Read { path: path.to_owned(), source };
+    let fault = |source| ConfigError::Write { path: path.to_owned(), source };
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(fault)?;
     }
@@ -34,7 +34,10 @@ fn init(path: &Path, force: bool) -> Result<(), ConfigError> {
     options.write(true).create(true).truncate(true).create_new(!force);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(fault)?;
+    let mut file = options.open(path).map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => ConfigError::Exists(path.to_owned()),
+        _ => fault(source),
+    })?;
     file.write_all(commented(DEFAULTS).as_bytes()).map_err(fault)
 }
 
@@ -79,7 +82,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("sipcall/config.toml");
         init(&path, false).unwrap();
-        assert!(init(&path, false).is_err());
+        assert!(matches!(init(&path, false), Err(ConfigError::Exists(_))));
         init(&path, true).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains("# talk = \"5s\""));

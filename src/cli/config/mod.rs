@@ -60,6 +60,17 @@ pub enum ConfigError {
         /// The system's words.
         source: io::Error,
     },
+    /// A file cannot be written.
+    #[error("{} cannot be written: {source}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// `config init` found a file.
+    #[error("{} is there already: --force replaces it", .0.display())]
+    Exists(PathBuf),
     /// A file is no TOML.
     #[error("{}: {message}", place(.path, *.line))]
     Syntax {
