@@ -69,11 +69,10 @@ fn intent() -> Intent {
 }
 
 #[test]
-fn where_there_is_no_store_there_are_no_calls_and_none_is_made() {
+fn a_store_that_is_named_and_not_there_is_a_mistake_and_none_is_made() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("calls.db");
-    assert_eq!(said(&list_all(), OutputFormat::Text, &path).unwrap(), "");
-    assert_eq!(said(&list_all(), OutputFormat::Json, &path).unwrap(), "[]\n");
+    assert_eq!(said(&list_all(), OutputFormat::Text, &path).unwrap_err().exit(), Exit::Usage);
     assert_eq!(said(&show("last", false), OutputFormat::Text, &path).unwrap_err().exit(), Exit::Usage);
     assert!(!path.exists());
 }
