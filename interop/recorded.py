@@ -17,7 +17,7 @@ FIELDS = {
 CALL = """schema id call_id direction account from to request_uri transport local remote outcome times pdd_ms ring_ms
     setup_ms talk_ms headers_sent headers_received route_set remote_target nat auth retransmissions media plivo webhooks"""
 WITHIN = {
-    "outcome": "kind status reason ended_by reason_header",
+    "outcome": "kind status reason ended_by reason_header cause contacts",
     "times": "created invited first_response ringing early_media answered ended",
     "headers_sent": "name value",
     "headers_received": "name value in",

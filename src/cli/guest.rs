@@ -171,12 +171,11 @@ impl Guest {
     /// Says what went past the edge of an embedded sandbox, and ends it.
     pub(super) async fn leave(self, printer: &mut Printer) {
         if let Place::Here(running) = self.place {
-            let bypassed = running.bypassed();
-            if bypassed > 0 {
-                printer.step(
-                    "sandbox",
-                    &format!("{bypassed} requests went past its edge: the platform would not get them"),
-                );
+            match running.bypassed() {
+                0 => printer.decided("0 requests went past the sandbox's edge"),
+                past => {
+                    printer.step("sandbox", &format!("{past} requests went past its edge: Plivo would not get them"))
+                }
             }
             if let Err(error) = running.shutdown().await {
                 printer.note(&format!("sandbox: {error}"));
