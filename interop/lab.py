@@ -54,7 +54,7 @@ class Lab:
         require(os.access(self.binary, os.X_OK), f"cannot run: no program at {self.binary}")
         self.folder = tempfile.mkdtemp(prefix="sipcall-interop-")
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith("SIPCALL_")}
-        self.environment |= {"HOME": self.folder, "SIPCALL_PASSWORD": PASSWORD, "NO_COLOR": "1"}
+        self.environment |= {"HOME": self.folder, "SIPCALL_PASSWORD": PASSWORD, "PYTHONDONTWRITEBYTECODE": "1"}
         for name in ("CONFIG", "DATA", "STATE", "CACHE"):
             self.environment[f"XDG_{name}_HOME"] = os.path.join(self.folder, name.lower())
 
