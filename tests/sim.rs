@@ -17,6 +17,10 @@ mod random;
 mod registration;
 #[path = "sim/reinvites.rs"]
 mod reinvites;
+#[path = "sim/requests.rs"]
+mod requests;
+#[path = "sim/responses.rs"]
+mod responses;
 #[path = "sim/sessions.rs"]
 mod sessions;
 #[path = "sim/ways.rs"]

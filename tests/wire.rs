@@ -23,7 +23,8 @@ fn corpus(path: &str) -> Option<PathBuf> {
     let found = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus").join(path);
     if !found.exists() {
         // Not `eprintln`, which a passing test swallows.
-        writeln!(std::io::stderr(), "SKIPPED: the corpus {path} is not here").unwrap();
+        let mut stderr = std::io::stderr();
+        writeln!(stderr, "SKIPPED: the corpus {path} is not here").unwrap();
         return None;
     }
     Some(found)

@@ -11,7 +11,7 @@
 //! candidates nor challenges that we answer.
 
 use super::event::{FlowFault, Need, Transport, Unsent};
-use super::target::{Candidate, Target};
+use super::target::{Candidate, Target, host_of};
 use super::{Agent, Failure, Owner, Signal, Timed};
 use crate::call::digest::Signed;
 use crate::call::wallet::{Answered, CannotAnswer};
@@ -21,7 +21,7 @@ use crate::outbox::Transmit;
 use crate::time::Instant;
 use crate::transaction::{Hop, Notice};
 use crate::wire::auth::Challenge;
-use crate::wire::{Framer, HeaderId, Message, MessageRef, Method, Opener, Status, Via};
+use crate::wire::{Framer, HeaderId, Message, MessageRef, Method, Opener, Scheme, Status, UriBuf, Via};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -55,6 +55,8 @@ pub(super) struct Exchange {
     pub(super) contact: Option<SocketAddr>,
     sent_at: Option<Instant>,
     provisional: bool,
+    /// Whether its flow was made for this attempt.
+    fresh: bool,
     /// How long the connection that its size asks for may take.
     pub(super) deadline: Option<Instant>,
 }
@@ -82,6 +84,21 @@ impl Exchange {
         self.sent_at.map_or_else(Default::default, |at| now - at)
     }
 
+    /// Whether it is tried over TCP for its size alone, with UDP to follow.
+    fn may_fall_back(&self) -> bool {
+        let pair = self.at.as_ref().zip(self.candidates.front());
+        pair.is_some_and(|(at, next)| {
+            at.transport == Transport::Tcp && next.transport == Transport::Udp && at.addr == next.addr
+        })
+    }
+
+    /// It arrived by the way that it went, or may have: it is not sent by another (RFC 3261 §18.1.1).
+    fn has_gone(&mut self) {
+        if self.may_fall_back() {
+            self.candidates.pop_front();
+        }
+    }
+
     /// Where its last attempt went.
     pub(super) fn peer(&self) -> Option<SocketAddr> {
         self.at.as_ref().map(|at| at.addr)
@@ -93,7 +110,9 @@ impl Agent {
     pub(super) fn begin(&mut self, now: Instant, beginning: Beginning) -> ExchangeId {
         let Beginning { owner, draft, account, transport, held } = beginning;
         let prefer = transport.or_else(|| self.accounts.get(account?)?.config.transport);
-        let target = Target::of(&draft.next_hop, prefer, &self.config.resolve);
+        // RFC 3261 §26.2.2: what is for a sips URI must not go by a hop that is reached without TLS.
+        let secure = UriBuf::parse(&draft.uri).ok().filter(|uri| uri.as_uri().scheme() == Scheme::Sips);
+        let target = Target::of(secure.as_ref().unwrap_or(&draft.next_hop), prefer, &self.config.resolve);
         let id = self.exchanges.insert(Exchange {
             owner,
             draft,
@@ -114,6 +133,7 @@ impl Agent {
             contact: None,
             sent_at: None,
             provisional: false,
+            fresh: false,
             deadline: None,
         });
         self.credentials_of_invite(id);
@@ -245,6 +265,7 @@ impl Agent {
         });
         let Some(exchange) = self.exchanges.get_mut(id) else { return };
         exchange.flow = Some(flow);
+        exchange.fresh = known.is_none();
         let Some(entry) = self.flows.get_mut(flow) else { return };
         if entry.local.is_some() {
             self.flow_ready(now, id);
@@ -288,6 +309,9 @@ impl Agent {
     fn attempt(&mut self, now: Instant, id: ExchangeId) {
         let Some(exchange) = self.exchanges.get(id) else { return };
         let (Some(flow_id), Some(at)) = (exchange.flow, exchange.at.clone()) else { return };
+        if self.flows.get(flow_id).is_none() {
+            return self.reconnect(now, id);
+        }
         let in_dialog = exchange.draft.dialog.is_some();
         if in_dialog && exchange.answered.is_empty() && self.is_trusted(id) {
             // RFC 3261 §22.3: credentials are kept for the rest of the dialog.
@@ -300,7 +324,7 @@ impl Agent {
             Ok(bytes) => bytes,
             Err(cause) => return self.give_up(id, cause),
         };
-        if self.is_too_large(id, &at, bytes.len()) {
+        if self.is_too_large(now, id, &at, bytes.len()) {
             return self.try_stream(now, id, at);
         }
         let Some(exchange) = self.exchanges.get_mut(id) else { return };
@@ -360,12 +384,12 @@ impl Agent {
     }
 
     /// RFC 3261 §18.1.1: a large request goes over a stream, unless its target is known not to listen there.
-    fn is_too_large(&self, id: ExchangeId, at: &Candidate, length: usize) -> bool {
+    fn is_too_large(&self, now: Instant, id: ExchangeId, at: &Candidate, length: usize) -> bool {
         let Some(exchange) = self.exchanges.get(id) else { return false };
         at.transport == Transport::Udp
             && length > self.config.udp_max
             && exchange.insisted != Some(Transport::Udp)
-            && !self.without_tcp.contains_key(&at.addr)
+            && self.without_tcp.get(&at.addr).is_none_or(|until| *until <= now)
     }
 
     /// Tries TCP first; UDP stays the next candidate.
@@ -404,14 +428,12 @@ impl Agent {
     /// The place that it was tried at will not do.
     fn candidate_failed(&mut self, now: Instant, id: ExchangeId, cause: Unreached) {
         let Some(exchange) = self.exchanges.get(id) else { return };
-        if let (Some(at), Some(next)) = (&exchange.at, exchange.candidates.front())
-            && at.transport == Transport::Tcp
-            && next.transport == Transport::Udp
-            && at.addr == next.addr
-        {
+        if let Some(at) = exchange.at.as_ref().filter(|_| exchange.may_fall_back()) {
             let (addr, until) = (at.addr, now + WITHOUT_TCP);
             self.without_tcp.retain(|_, until| *until > now);
-            self.without_tcp.insert(addr, until);
+            if self.without_tcp.len() < WITHOUT_TCP_KEPT {
+                self.without_tcp.insert(addr, until);
+            }
             self.decided(id, || format!("{addr} does not listen on tcp: back to udp"));
         }
         if let Some(exchange) = self.exchanges.get(id)
@@ -437,6 +459,7 @@ impl Agent {
         let Some(status) = response.status() else { return };
         self.learn_mapping(id, response);
         let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        exchange.has_gone();
         if status.is_provisional() {
             exchange.provisional = true;
             self.signals.push_back(Signal::Response(id, Arc::new(response.to_owned())));
@@ -505,6 +528,7 @@ impl Agent {
             account.realms.clone_from(&realms);
         }
         exchange.draft.cseq = cseq.unwrap_or(exchange.draft.cseq + 1);
+        exchange.fresh = false;
         let used = account.wallet.used(&exchange.answered);
         let owner = exchange.owner;
         if let (Owner::Call(call, Role::Invite), Some((realm, algorithm))) = (owner, used)
@@ -522,18 +546,16 @@ impl Agent {
     /// Whether what this request meets first may ask for the account's credentials (DESIGN: the credentials rule).
     ///
     /// Outside dialogs that is the account's registrar or proxy. In dialogs that we started it is the hop that the
-    /// INVITE went to, or the account's server; in the peer's dialogs only the account's server.
+    /// INVITE went to, or the account's server; in the peer's dialogs only the account's server, as hop and as target.
     fn is_trusted(&self, id: ExchangeId) -> bool {
         let Some(exchange) = self.exchanges.get(id) else { return false };
         let Some(account) = exchange.account.and_then(|account| self.accounts.get(account)) else { return false };
-        let hop = exchange.draft.next_hop.as_uri();
-        let hop_host = hop.host().map(|host| host.to_string()).unwrap_or_default();
         let at = exchange.at.as_ref().map(|at| at.addr);
-        let own = account.is_own_host(&hop_host) || at.is_some() && at == account.server;
+        let hop = exchange.target.as_ref().is_some_and(|target| account.is_own_host(&target.host));
+        let own = hop || at.is_some() && at == account.server;
         let Some(dialog) = exchange.draft.dialog.and_then(|dialog| self.dialogs.get(dialog)) else { return own };
         if dialog.by_peer {
-            let host = dialog.target.as_uri().host().map(|host| host.to_string()).unwrap_or_default();
-            return account.is_own_host(&host);
+            return own && host_of(&dialog.target.as_uri()).is_some_and(|host| account.is_own_host(&host));
         }
         own || at.is_some() && self.calls.get(dialog.owner).is_some_and(|entry| entry.kept.hop == at)
     }
@@ -541,13 +563,19 @@ impl Agent {
     /// What a transaction of ours tells that is no response.
     pub(super) fn exchange_notice(&mut self, now: Instant, transaction: TransactionId, notice: Notice) {
         let Some(id) = self.by_transaction.get(&transaction).copied() else { return };
-        let Some(exchange) = self.exchanges.get(id) else { return };
+        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        if notice == Notice::Timeout {
+            exchange.has_gone();
+        }
         let (addr, provisional) = (exchange.peer(), exchange.provisional);
+        let closed = !exchange.fresh && exchange.flow.is_some_and(|flow| self.flows.get(flow).is_none());
         match notice {
             Notice::Timeout => self.candidate_failed(now, id, Unreached::Silent),
             Notice::TransportError if provisional => {
                 self.give_up(id, Unreached::Lost(addr.map_or_else(String::new, |addr| format!("{addr} is gone"))));
             }
+            // A connection from before may have been on its end already, which says nothing of the peer.
+            Notice::TransportError if closed => self.reconnect(now, id),
             Notice::TransportError => self.candidate_failed(now, id, Unreached::Refused),
             Notice::Ended => {
                 self.by_transaction.remove(&transaction);
@@ -557,11 +585,23 @@ impl Agent {
     }
 
     /// An ACK is wanted once more.
-    pub(super) fn repeat(&mut self, id: ExchangeId) {
+    pub(super) fn repeat(&mut self, now: Instant, id: ExchangeId) {
         let Some(exchange) = self.exchanges.get(id) else { return };
         if let (Some(bytes), Some(flow), Some(at)) = (&exchange.sent, exchange.flow, &exchange.at) {
+            if self.flows.get(flow).is_none() {
+                return self.reconnect(now, id);
+            }
             self.outbox.push(Transmit { flow, to: at.addr, bytes: bytes.clone() });
         }
+    }
+
+    /// The connection to where it was tried is gone: it is tried there once more, on a new one.
+    fn reconnect(&mut self, now: Instant, id: ExchangeId) {
+        let Some(exchange) = self.exchanges.get_mut(id) else { return };
+        if let Some(at) = exchange.at.take() {
+            exchange.candidates.push_front(at);
+        }
+        self.next_candidate(now, id, None);
     }
 
     /// Cancels the INVITE's transaction.
@@ -614,6 +654,8 @@ impl Agent {
 
 /// How long a target is remembered as without TCP.
 const WITHOUT_TCP: crate::time::Duration = crate::time::Duration::from_secs(600);
+/// How many such targets are remembered.
+const WITHOUT_TCP_KEPT: usize = 1024;
 
 /// The realms that a 401 or 407 asks for.
 fn realms<B: AsRef<[u8]>>(response: &Message<B>) -> Vec<String> {

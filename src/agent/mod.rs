@@ -537,7 +537,7 @@ impl Agent {
                 }
                 Action::Repeat(role) => {
                     if let Some(exchange) = self.exchange_of(id, role) {
-                        self.repeat(exchange);
+                        self.repeat(now, exchange);
                     }
                 }
                 Action::Drop(role) => {
@@ -631,6 +631,7 @@ impl Agent {
         self.set_flow_deadline(id, None);
         let waiting = self.flows.remove(id).map(|flow| flow.waiting).unwrap_or_default();
         self.transactions.flow_failed(now, id, &mut self.outbox);
+        self.registrations_lost(now, id);
         waiting
     }
 

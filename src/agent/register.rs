@@ -10,6 +10,7 @@
 use super::config::Account;
 use super::event::{Binding, Event, Failure, Refused, Transport};
 use super::exchange::Beginning;
+use super::target::host_of;
 use super::{Agent, Owner, Signal, Timed};
 use crate::call::wallet::Wallet;
 use crate::call::{ContactForm, Draft};
@@ -65,6 +66,8 @@ enum Purpose {
 
 /// The longest pause between tries of a registration that fails.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+/// The shortest time after which a binding is refreshed.
+const SHORTEST_REFRESH: Duration = Duration::from_secs(1);
 
 impl AccountEntry {
     fn new(config: Account) -> Self {
@@ -91,12 +94,11 @@ impl AccountEntry {
         self.bound.is_some()
     }
 
-    /// Whether that host is the account's domain, registrar or proxy.
+    /// Whether that host, in lower case, is the account's domain, registrar or proxy.
     pub(super) fn is_own_host(&self, host: &str) -> bool {
         let config = &self.config;
         let uris = [Some(&config.aor), config.registrar.as_ref(), config.proxy.as_ref()];
-        let mut hosts = uris.into_iter().flatten().filter_map(|uri| uri.as_uri().host().map(|host| host.to_string()));
-        hosts.any(|own| own.eq_ignore_ascii_case(host))
+        uris.into_iter().flatten().filter_map(|uri| host_of(&uri.as_uri())).any(|own| own == host)
     }
 
     /// The Request-URI of REGISTER: the registrar, or the domain of the address-of-record (RFC 3261 §10.2).
@@ -192,7 +194,7 @@ impl Agent {
         entry.cseq = if entry.cseq == 0 { draft.cseq } else { entry.cseq + 1 };
         draft.cseq = entry.cseq;
         draft.call_id.clone_from(entry.call_id.get_or_insert_with(|| draft.call_id.clone()));
-        draft.to = format!("<{aor}>");
+        draft.to = format!("<{}>", aor.as_uri().in_from_or_to());
         draft.headers.push(("Allow".to_owned(), crate::call::demands::ALLOW.to_owned()));
         if !supported.is_empty() {
             draft.headers.push(("Supported".to_owned(), supported.to_owned()));
@@ -270,7 +272,8 @@ impl Agent {
             format!("sip:{}{at}{params}", crate::call::OurUser(user.as_deref()))
         });
         let asked = entry.config.expires.unwrap_or(entry.config.profile.expires);
-        let bindings = bindings(response, ours.as_deref(), asked);
+        let otherwise = general(response).unwrap_or(asked);
+        let bindings = bindings(response, ours.as_deref(), otherwise);
         if matches!(purpose, Purpose::Remove | Purpose::RemoveAll) {
             entry.bound = None;
             entry.flow = None;
@@ -278,7 +281,7 @@ impl Agent {
             return;
         }
         let mine = bindings.iter().find(|binding| binding.ours).map(|binding| binding.expires);
-        let granted = if purpose == Purpose::Bind { mine.unwrap_or(asked) } else { mine.unwrap_or_default() };
+        let granted = if purpose == Purpose::Bind { mine.unwrap_or(otherwise) } else { mine.unwrap_or_default() };
         if purpose == Purpose::Bind {
             entry.bound.clone_from(&ours);
             entry.flow = flow;
@@ -340,6 +343,18 @@ impl Agent {
         self.events.push_back(Event::RegistrationFailed { account, failure, retry });
     }
 
+    /// A flow is gone: registrations that lived on it are made anew soon, since nobody can reach us by them.
+    pub(super) fn registrations_lost(&mut self, now: Instant, flow: FlowId) {
+        for account in self.accounts.keys() {
+            let Some(entry) = self.accounts.get_mut(account).filter(|entry| entry.flow == Some(flow)) else { continue };
+            entry.flow = None;
+            if entry.is_registered() && entry.asking.is_none() {
+                let pause = Duration::from_millis(500 + self.seed.below(1000));
+                self.set_registration_deadline(account, Some(now + pause));
+            }
+        }
+    }
+
     /// Time to refresh, or to try again.
     pub(super) fn registration_timeout(&mut self, now: Instant, account: AccountId) {
         if let Some(entry) = self.accounts.get_mut(account) {
@@ -384,21 +399,26 @@ fn apply(purpose: Purpose, draft: &mut Draft, expires: u64, bound: Option<&str>)
     }
 }
 
-/// Every binding that a 200 tells; each lasts by its own parameter, by Expires, or as asked.
-fn bindings(response: &Message, ours: Option<&str>, asked: Duration) -> Vec<Binding> {
-    let general = response.get::<Expires>().and_then(Result::ok).map(|expires| expires.0);
+/// What a response says for every Contact that says nothing itself.
+fn general(response: &Message) -> Option<Duration> {
+    response.get::<Expires>().and_then(Result::ok).map(|expires| Duration::from_secs(u64::from(expires.0)))
+}
+
+/// Every binding that a 200 tells; each lasts by its own parameter, or as long as `otherwise`.
+fn bindings(response: &Message, ours: Option<&str>, otherwise: Duration) -> Vec<Binding> {
     let ours = ours.and_then(|ours| UriBuf::parse(ours).ok());
     let contacts = response.get_all::<Contact<'_>>().filter_map(|contact| contact.ok()?.address());
     contacts
         .map(|contact| Binding {
             uri: contact.uri.raw().to_owned(),
-            expires: contact.expires().or(general).map_or(asked, |s| Duration::from_secs(u64::from(s))),
+            expires: contact.expires().map_or(otherwise, |s| Duration::from_secs(u64::from(s))),
             ours: ours.as_ref().is_some_and(|ours| contact.uri.equivalent(&ours.as_uri())),
         })
         .collect()
 }
 
-/// When to refresh what was granted: well before its end, not all at the same moment (`jitter` of 1000).
+/// When to refresh what was granted: well before its end, not all at the same moment (`jitter` of 1000), and not at
+/// once whatever the registrar grants.
 fn refresh_after(granted: Duration, jitter: u64) -> Duration {
-    granted.mul_f64(0.75 + 0.1 * jitter as f64 / 1000.0)
+    granted.mul_f64(0.75 + 0.1 * jitter as f64 / 1000.0).max(SHORTEST_REFRESH)
 }

@@ -8,7 +8,7 @@ use crate::call::dialog::way;
 use crate::call::{Call, CallDirection, ContactForm, Draft, Intent, Placing, RecordId};
 use crate::id::{AccountId, CallId, ExchangeId, RequestId};
 use crate::time::Instant;
-use crate::wire::{HeaderId, Method, Quoted, Status, UriBuf};
+use crate::wire::{HeaderId, Method, Quoted, Status, UriBuf, unescape};
 
 /// Header fields that the stack writes itself; an application's would contradict it.
 const OWN: [HeaderId; 14] = [
@@ -28,6 +28,22 @@ const OWN: [HeaderId; 14] = [
     HeaderId::UserAgent,
 ];
 
+/// Header fields by which a URI could have us claim what is not so (RFC 3261 §19.1.5).
+const UNTRUE: [HeaderId; 12] = [
+    HeaderId::Accept,
+    HeaderId::AcceptEncoding,
+    HeaderId::AcceptLanguage,
+    HeaderId::Allow,
+    HeaderId::ContentDisposition,
+    HeaderId::ContentEncoding,
+    HeaderId::ContentLanguage,
+    HeaderId::Date,
+    HeaderId::MimeVersion,
+    HeaderId::Organization,
+    HeaderId::Supported,
+    HeaderId::Timestamp,
+];
+
 impl Agent {
     /// Places a call. The INVITE leaves once its target is resolved, its record durable and its media port bound.
     ///
@@ -44,12 +60,13 @@ impl Agent {
         }
         let account = self.account_config(request.account)?;
         let mut headers = account.map(|account| account.headers.clone()).unwrap_or_default();
+        headers.extend(headers_of(&request.target)?);
         headers.extend(request.headers);
         check_headers(&headers)?;
         let account_name = account.map(|account| account.name.clone());
         let mut invite = self.draft(Method::Invite, &request.target, request.account, request.from, &request.route)?;
         invite.headers.clone_from(&headers);
-        let to = request.to.as_ref().unwrap_or(&request.target).to_string();
+        let to = request.to.as_ref().unwrap_or(&request.target).as_uri().in_from_or_to().into_owned();
         invite.to = format!("<{to}>");
         invite.headers.push(("Allow".to_owned(), crate::call::demands::ALLOW.to_owned()));
         let created_unix_ms = self.policy.epoch.unix_ms(now);
@@ -94,9 +111,11 @@ impl Agent {
         if self.events.len() >= self.config.limits.events {
             return Err(Refused::Busy);
         }
-        check_headers(&request.headers)?;
+        let mut headers = headers_of(&request.target)?;
+        headers.extend(request.headers);
+        check_headers(&headers)?;
         let mut draft = self.draft(request.method, &request.target, request.account, request.from, &request.route)?;
-        draft.headers = request.headers;
+        draft.headers = headers;
         draft.body = request.body;
         if !matches!(draft.method, Method::Subscribe | Method::Refer | Method::Options) {
             draft.contact = None;
@@ -162,8 +181,8 @@ impl Agent {
             uri,
             next_hop,
             route,
-            from: format!("{display}<{from}>;tag={tag}"),
-            to: format!("<{target}>"),
+            from: format!("{display}<{}>;tag={tag}", from.as_uri().in_from_or_to()),
+            to: format!("<{}>", target.as_uri().in_from_or_to()),
             call_id,
             cseq,
             contact: Some(ContactForm::Ours { user: contact_user, params: String::new() }),
@@ -179,6 +198,24 @@ impl Agent {
             Some(id) => self.accounts.get(id).map(|account| Some(&account.config)).ok_or(Refused::NoAccount),
         }
     }
+}
+
+/// The header fields that a URI asks for (RFC 3261 §19.1.5), without those that would misdirect the request or say
+/// something of us that is not true.
+fn headers_of(target: &UriBuf) -> Result<Vec<(String, String)>, Refused> {
+    let uri = target.as_uri();
+    let text = |part: &str| String::from_utf8(unescape(part).into_owned());
+    let refused = || Refused::Target(format!("{target}: a header of the URI is not text: leave it out"));
+    let mut headers = Vec::new();
+    for header in uri.headers().split('&').filter(|header| !header.is_empty()) {
+        let (name, value) = header.split_once('=').unwrap_or((header, ""));
+        let (name, value) = text(name).and_then(|name| Ok((name, text(value)?))).map_err(|_| refused())?;
+        let id = HeaderId::of(name.as_bytes());
+        if !OWN.contains(&id) && !UNTRUE.contains(&id) && !name.eq_ignore_ascii_case("body") {
+            headers.push((name, value));
+        }
+    }
+    Ok(headers)
 }
 
 /// Refuses header fields that the stack owns, and what could not be written.

@@ -4,7 +4,7 @@
 use super::config::Known;
 use super::event::{RecordKind, Resolved, Transport};
 use crate::call::Unreached;
-use crate::wire::{Scheme, UriBuf};
+use crate::wire::{Scheme, Uri, UriBuf};
 use std::net::{IpAddr, SocketAddr};
 
 /// One place to try.
@@ -50,11 +50,7 @@ impl Target {
                 None => return unsendable("its transport is not one this version speaks (udp, tcp)"),
             },
         };
-        let maddr = uri.param("maddr").flatten();
-        let Some(host) = maddr.map(str::to_owned).or_else(|| uri.host().map(|host| host.to_string())) else {
-            return unsendable("it names no host");
-        };
-        let host = host.to_ascii_lowercase();
+        let Some(host) = host_of(&uri) else { return unsendable("it names no host") };
         let port = uri.port().unwrap_or(5060);
         let numeric = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         let mut target = Self { host, port, transport, found: Vec::new(), asked: 2, failed: None };
@@ -105,6 +101,12 @@ impl Target {
         }
         Ok(self.found.iter().take(most).map(|addr| Candidate { transport: self.transport, addr: *addr }).collect())
     }
+}
+
+/// Where a URI leads to, in lower case: what `maddr` says, or its host.
+pub(super) fn host_of(uri: &Uri<'_>) -> Option<String> {
+    let maddr = uri.param("maddr").flatten().map(str::to_owned);
+    Some(maddr.or_else(|| uri.host().map(|host| host.to_string()))?.to_ascii_lowercase())
 }
 
 #[cfg(test)]

@@ -196,41 +196,19 @@ impl Dialog {
 /// what may not stand there, and the target goes to the end of the routes.
 #[must_use]
 pub fn way(routes: &[String], target: &UriBuf) -> (String, Vec<String>, UriBuf) {
+    let request_uri = |uri: &UriBuf| uri.as_uri().in_request_line().into_owned();
     let Some((first, rest)) = routes.split_first() else {
-        return (target.as_str().to_owned(), Vec::new(), target.clone());
+        return (request_uri(target), Vec::new(), target.clone());
     };
     let Some(hop) = route_uri(first) else {
-        return (target.as_str().to_owned(), routes.to_vec(), target.clone());
+        return (request_uri(target), routes.to_vec(), target.clone());
     };
     if hop.as_uri().is_loose_router() {
-        return (target.as_str().to_owned(), routes.to_vec(), hop);
+        return (request_uri(target), routes.to_vec(), hop);
     }
     let mut route = rest.to_vec();
-    route.push(format!("<{target}>"));
+    route.push(format!("<{}>", request_uri(target)));
     (request_uri(&hop), route, hop)
-}
-
-/// The URI as it may stand as a Request-URI: without headers and `method` (RFC 3261 §19.1.1, table 1).
-#[must_use]
-pub fn request_uri(uri: &UriBuf) -> String {
-    let text = uri.as_str();
-    let view = uri.as_uri();
-    if view.headers().is_empty() && view.param("method").is_none() {
-        return text.to_owned();
-    }
-    let bare = text.split_once('?').map_or(text, |(bare, _)| bare);
-    let mut kept = String::with_capacity(bare.len());
-    for (at, piece) in bare.split(';').enumerate() {
-        let name = piece.split('=').next().unwrap_or(piece);
-        if at > 0 && name.eq_ignore_ascii_case("method") {
-            continue;
-        }
-        if at > 0 {
-            kept.push(';');
-        }
-        kept.push_str(piece);
-    }
-    kept
 }
 
 /// The URI within a Route value.

@@ -395,6 +395,7 @@ impl Call {
         };
         // RFC 5407 §3.1.6: a BYE that overtakes the ACK ends the retransmission of our 2xx as well.
         self.acknowledged();
+        self.forget_fork(dialog);
         if !self.open.contains(&Role::Bye(dialog)) {
             cx.dialogs.remove(dialog);
         }
@@ -518,7 +519,9 @@ impl Call {
 
     /// Ends one dialog with BYE, which need not be the one that the call talks in.
     fn send_bye(&mut self, cx: &mut Cx<'_>, dialog: DialogId) {
-        self.provide(cx, None);
+        if self.invite.as_ref().is_some_and(|invite| invite.owed == Some(dialog)) {
+            self.provide(cx, None);
+        }
         let Some(entry) = cx.dialogs.get_mut(dialog) else { return };
         let cseq = entry.next_cseq();
         let draft = entry.draft(dialog, Method::Bye, cseq);

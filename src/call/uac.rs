@@ -310,6 +310,13 @@ impl Call {
         }
     }
 
+    /// The callee has ended its early dialog. It must not (RFC 3261 §15), and if it answers all the same, that is new.
+    pub(super) fn forget_fork(&mut self, dialog: DialogId) {
+        if let Some(invite) = &mut self.invite {
+            invite.forks.retain(|fork| fork.acknowledged || fork.dialog != dialog);
+        }
+    }
+
     fn handle_failure(&mut self, cx: &mut Cx<'_>, status: Status, response: &Arc<Message>) {
         self.note_headers(response, &status.code().to_string());
         if self.ending.is_none() {

@@ -340,6 +340,34 @@ impl<'a> Uri<'a> {
         self.params.value("transport")
     }
 
+    /// As it may stand as a Request-URI: without headers and `method` (RFC 3261 §19.1.1, table 1).
+    pub fn in_request_line(&self) -> Cow<'a, str> {
+        self.without(&["method"], self.port)
+    }
+
+    /// As it may stand in From and To: without port, headers, and what says by which way (RFC 3261 §19.1.1, table 1).
+    pub fn in_from_or_to(&self) -> Cow<'a, str> {
+        self.without(&["method", "maddr", "ttl", "transport", "lr"], None)
+    }
+
+    /// The same without headers and those parameters, and with that port.
+    fn without(&self, names: &[&str], port: Option<u16>) -> Cow<'a, str> {
+        let Some(host) = self.host else { return Cow::Borrowed(self.raw) };
+        let is_kept = |name: &str| !names.iter().any(|barred| name.eq_ignore_ascii_case(barred));
+        if self.headers.is_empty() && port == self.port && self.params.iter().all(|(name, _)| is_kept(name)) {
+            return Cow::Borrowed(self.raw);
+        }
+        let user = self.user.map(|user| user.to_owned() + &self.password.map(|p| format!(":{p}")).unwrap_or_default());
+        let user = user.map(|user| format!("{user}@")).unwrap_or_default();
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        let mut text = format!("{}:{user}{host}{port}", self.scheme_name());
+        for (name, value) in self.params.iter().filter(|(name, _)| is_kept(name)) {
+            let value = value.map(|value| format!("={value}")).unwrap_or_default();
+            text += &format!(";{name}{value}");
+        }
+        Cow::Owned(text)
+    }
+
     /// The comparison of RFC 3261 §19.1.4 (of RFC 3966 §4 for `tel:`). It is symmetric and not transitive.
     pub fn equivalent(&self, other: &Uri<'_>) -> bool {
         if self.scheme != other.scheme {

@@ -169,3 +169,48 @@ fn a_call_taken_back_answers_no_challenge() {
     d.assert_kind(call, "cancelled");
     d.rest();
 }
+
+/// `maddr` decides where a request goes, whatever the host says.
+#[test]
+fn the_name_of_our_server_at_the_address_of_a_stranger_gets_no_digest() {
+    let mut d = Desk::new();
+    let stranger = d.peer(ip(9));
+    let (call, bob) = (call(&mut d), d.bob);
+    let invite = d.expect(bob, "INVITE");
+    d.say(bob, &challenged(&invite, 407, "n1", false));
+    d.expect(bob, "ACK");
+    let invite = d.expect(bob, "INVITE");
+    d.say(bob, &invite.reply(200).set("Contact", "<sip:far@10.0.0.2;maddr=10.0.0.9>"));
+    assert_eq!(d.expect(stranger, "ACK").header("Proxy-Authorization"), "");
+    d.hang_up(call);
+    let bye = d.expect(stranger, "BYE");
+    assert_eq!(bye.header("Proxy-Authorization"), "");
+    d.say(stranger, &challenged(&bye, 407, "n9", false));
+    d.expect_silence(stranger, secs(40));
+    d.rest();
+}
+
+/// Whoever calls us chooses Contact and Record-Route: neither the one nor the other alone makes him our server.
+#[test]
+fn a_caller_that_leads_by_way_of_a_stranger_gets_no_digest() {
+    let mut d = Desk::listening();
+    let (alice, bob, stranger) = (d.alice, d.bob, d.peer(ip(9)));
+    d.with(alice, |ua, _| ua.app.app.habit = crate::desk::Habit::Accept);
+    let work = d.add_account(account());
+    d.with(alice, |ua, now| ua.command(now, |agent, _| agent.register(now, work))).unwrap();
+    let register = d.expect(bob, "REGISTER");
+    d.say(bob, &challenged(&register, 401, "n1", false));
+    let register = d.expect(bob, "REGISTER");
+    d.say(bob, &register.reply(200).header("Contact", register.header("Contact")));
+    let invite = d.request(stranger, "INVITE", "sip:alice@10.0.0.1", crate::desk::at(1));
+    let invite = invite.set("Contact", "<sip:x@10.0.0.2>").header("Record-Route", "<sip:10.0.0.9;lr>");
+    d.say(stranger, &invite);
+    let ok = d.expect(stranger, "200 INVITE");
+    d.say(stranger, &ok.ack());
+    d.run_for(ms(20));
+    d.hang_up(sipcall::table::Key::new(0, 0));
+    let bye = d.expect(stranger, "BYE");
+    assert_eq!(bye.header("Authorization"), "");
+    d.say(stranger, &challenged(&bye, 401, "n9", false));
+    d.expect_silence(stranger, secs(40));
+}

@@ -267,3 +267,55 @@ fn register_and_invite_share_a_flow_only_of_one_transport() {
         unregistered(&mut d, work);
     }
 }
+
+/// A registrar that binds us for no time at all is not asked again and again.
+#[test]
+fn a_grant_of_nothing_does_not_spin() {
+    let mut d = Desk::new();
+    let (bob, work) = (d.bob, d.add_account(account()));
+    ask(&mut d, work, Agent::register);
+    for _ in 0..3 {
+        let register = d.expect(bob, "REGISTER");
+        d.say(bob, &bound(&register, 0));
+        d.run_for(ms(900));
+        assert_eq!(d.inbox_len(bob), 0);
+    }
+    unregistered(&mut d, work);
+}
+
+/// Proves 3261-10.2.1.1-a.
+#[test]
+fn expires_holds_for_a_contact_that_says_nothing() {
+    for with_contact in [true, false] {
+        let mut d = Desk::new();
+        let (bob, work) = (d.bob, d.add_account(account()));
+        ask(&mut d, work, Agent::register);
+        let register = d.expect(bob, "REGISTER");
+        let ok = register.reply(200).header("Expires", "90");
+        let contact = format!("<{}>", register.contact());
+        d.say(bob, &if with_contact { ok.header("Contact", contact) } else { ok });
+        d.run_for(ms(20));
+        assert_eq!(granted(&d), [90]);
+        unregistered(&mut d, work);
+    }
+}
+
+/// The registrar reaches us by that connection only: without it we are not there.
+#[test]
+fn a_registration_whose_connection_closes_is_made_anew() {
+    let mut d = Desk::new();
+    let bob = d.bob;
+    d.bind(bob, Transport::Tcp, 5060);
+    let work = d.add_account(Account { transport: Some(Transport::Tcp), ..account() });
+    ask(&mut d, work, Agent::register);
+    let register = d.expect(bob, "REGISTER");
+    d.say(bob, &bound(&register, 3600));
+    d.run_for(secs(60));
+    d.close_peer(bob, register.flow);
+    let again = d.expect_within(bob, "REGISTER", secs(3));
+    assert_ne!((again.flow, again.contact()), (register.flow, register.contact()));
+    assert_eq!(again.header("Call-ID"), register.header("Call-ID"));
+    d.say(bob, &bound(&again, 3600));
+    d.run_for(ms(20));
+    unregistered(&mut d, work);
+}

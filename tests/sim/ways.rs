@@ -379,3 +379,116 @@ impl Desk {
         self.close_peer(bob, flow);
     }
 }
+
+/// Proves 3263-4.1-d.
+/// Proves 3263-4.1-a.
+#[test]
+fn the_address_and_transport_of_a_uri_decide_its_way() {
+    for (target, to, transport) in [
+        ("sip:bob@10.0.0.2", 2, Transport::Udp),
+        ("sip:bob@10.0.0.2;transport=TCP", 2, Transport::Tcp),
+        ("sip:bob@10.9.9.9;maddr=10.0.0.3", 3, Transport::Udp),
+        ("sip:bob@edge.example;maddr=10.0.0.3;transport=tcp", 3, Transport::Tcp),
+        ("sip:bob@other.example:5060", 3, Transport::Udp),
+    ] {
+        let mut d = Desk::new();
+        let (bob, carol) = (d.bob, d.peer(ip(3)));
+        d.bind(bob, Transport::Tcp, 5060);
+        d.bind(carol, Transport::Tcp, 5060);
+        d.name("other.example", &[ip(3)]);
+        d.place(CallRequest::new(uri(target)));
+        let there = if to == 2 { bob } else { carol };
+        let invite = d.expect(there, "INVITE");
+        assert_eq!(invite.transport, transport, "{target}");
+        d.say(there, &invite.reply(486));
+        d.expect(there, "ACK");
+        d.rest();
+    }
+}
+
+#[test]
+fn a_target_without_tcp_is_asked_again_after_ten_minutes() {
+    let mut d = Desk::new();
+    let bob = d.bob;
+    for transport in [Transport::Udp, Transport::Tcp] {
+        d.place(large());
+        let invite = d.expect(bob, "INVITE");
+        assert_eq!(invite.transport, transport);
+        d.say(bob, &invite.reply(486));
+        d.expect(bob, "ACK");
+        d.bind(bob, Transport::Tcp, 5060);
+        d.run_for(secs(601));
+    }
+    d.rest();
+}
+
+/// What was sent over TCP may have arrived: silence and refusal there are not an invitation to send it by UDP.
+#[test]
+fn a_large_invite_that_went_by_tcp_does_not_follow_by_udp() {
+    for answered in [false, true] {
+        let mut d = Desk::new();
+        let bob = d.bob;
+        d.bind(bob, Transport::Tcp, 5060);
+        let call = d.place(large());
+        let invite = d.expect(bob, "INVITE");
+        assert_eq!(invite.transport, Transport::Tcp);
+        if answered {
+            d.say(bob, &invite.reply(503));
+            assert_eq!(d.expect(bob, "ACK").transport, Transport::Tcp);
+        }
+        d.expect_silence(bob, secs(70));
+        d.assert_kind(call, if answered { "rejected" } else { "no_answer" });
+        d.rest();
+    }
+}
+
+/// A server that closes the connection with its challenge is asked again on a new one.
+#[test]
+fn a_connection_that_closes_after_a_challenge_is_opened_again() {
+    let mut d = Desk::new();
+    let bob = d.bob;
+    d.bind(bob, Transport::Tcp, 5060);
+    let work = d.add_account(crate::desk::account());
+    let call = d.place(CallRequest { account: Some(work), ..CallRequest::new(uri("sip:bob@10.0.0.2;transport=tcp")) });
+    let invite = d.expect(bob, "INVITE");
+    let alice = d.alice;
+    d.services(alice).media.0 = ms(1);
+    let challenge = "Digest realm=\"example\", nonce=\"n1\", qop=\"auth\"";
+    d.say(bob, &invite.reply(100));
+    d.run_for(ms(20));
+    d.between(ip(1), ip(2), |link| link.latency = ms(100));
+    d.say(bob, &invite.reply(407).header("Proxy-Authenticate", challenge));
+    d.close_peer(bob, invite.flow);
+    let again = d.expect(bob, "INVITE");
+    assert_ne!(again.flow, invite.flow);
+    assert!(!again.header("Proxy-Authorization").is_empty());
+    d.say(bob, &again.reply(486));
+    d.expect(bob, "ACK");
+    d.assert_kind(call, "rejected");
+    d.run_for(secs(200));
+}
+
+/// Proves 3261-13.2.2.4-a.
+#[test]
+fn a_200_that_comes_again_by_another_connection_is_acknowledged_there() {
+    let mut d = Desk::new();
+    let bob = d.bob;
+    d.bind(bob, Transport::Tcp, 5060);
+    let call = d.place(CallRequest::new(uri("sip:bob@10.0.0.2")));
+    let invite = d.expect(bob, "INVITE");
+    let ok = invite.reply(200).set("Contact", "<sip:peer@10.0.0.2:5060;transport=tcp>");
+    d.say(bob, &ok);
+    let ack = d.expect(bob, "ACK");
+    assert_eq!(ack.transport, Transport::Tcp);
+    d.hang_up_flow(ack.flow);
+    d.run_for(ms(100));
+    d.say(bob, &ok);
+    d.run_for(ms(100));
+    let again = d.inbox(bob);
+    assert_eq!(again.len(), 1, "{}", d.ladder());
+    assert_ne!(again[0].flow, ack.flow);
+    d.say(bob, &invite.within("BYE", 1));
+    d.expect(bob, "200 BYE");
+    d.assert_kind(call, "answered");
+    d.rest();
+}
