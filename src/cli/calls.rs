@@ -23,7 +23,7 @@ pub enum CallsError {
     /// No call, or several.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// A store that is named and not there.
+    /// There is no store yet.
     #[error("there is no call store at {}: it is made with the first call", .0.display())]
     NoStore(PathBuf),
     /// An outcome that is none.
@@ -52,12 +52,8 @@ impl CallsError {
 /// [`CallsError`]; its [`exit`](CallsError::exit) is the code to end with.
 pub fn run(command: &CallsCommand, config: &Config, columns: usize, printer: &mut Printer) -> Result<Exit, CallsError> {
     let path = config.store()?;
-    // Looking makes no store: where none is yet, there are no calls. A store that somebody named is another matter.
-    let store = match path.exists() {
-        true => Some(Store::open(path, Durability::Process)?),
-        false if config.text("store").is_some() => return Err(CallsError::NoStore(path)),
-        false => None,
-    };
+    // Looking makes no store: where there is none, there are no calls.
+    let store = if path.exists() { Some(Store::open(&path, Durability::Process)?) } else { None };
     match command {
         CallsCommand::List { since, until, to, from, outcome, headers, limit, .. } => {
             let now = Zoned::now();
@@ -71,10 +67,17 @@ pub fn run(command: &CallsCommand, config: &Config, columns: usize, printer: &mu
                 headers: headers.clone(),
                 limit: Some(*limit),
             };
-            list(&store.map_or(Ok(Vec::new()), |store| store.list(&filter))?, columns, printer);
+            let rows = match &store {
+                Some(store) => store.list(&filter)?,
+                None => {
+                    printer.note(&CallsError::NoStore(path).to_string());
+                    Vec::new()
+                }
+            };
+            list(&rows, columns, printer);
         }
         CallsCommand::Show { id, ladder, .. } => {
-            let store = store.ok_or_else(|| FindError::Nothing(id.clone()))?;
+            let store = store.ok_or(CallsError::NoStore(path))?;
             let row = store.find(id)?;
             if *ladder {
                 printer.line(drawn(&store.messages(row.number)?, columns).trim_end());

@@ -211,6 +211,40 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_lists_every_code() {
+        let readme = include_str!("../../README.md");
+        let (_, table) = readme.split_once("| code | meaning | code | meaning |").unwrap();
+        let (table, _) = table.split_once("\n\n").unwrap();
+        let cells = table.split('|').flat_map(|cell| cell.split(", ")).filter_map(|cell| cell.trim().parse().ok());
+        let mut listed: Vec<u8> = cells.collect();
+        listed.sort_unstable();
+        let codes = [
+            Exit::Done,
+            Exit::Internal,
+            Exit::Usage,
+            Exit::Config,
+            Exit::Unresolved,
+            Exit::Unreached,
+            Exit::Violated,
+            Exit::Refused,
+            Exit::Unwritten,
+            Exit::TimedOut,
+            Exit::Credentials,
+            Exit::NoSuchCallee,
+            Exit::Busy,
+            Exit::NoAnswer,
+            Exit::Declined,
+            Exit::NoMedia,
+            Exit::NoAudio,
+            Exit::ServerFailure,
+            Exit::Assertion,
+            Exit::Interrupted,
+            Exit::Terminated,
+        ];
+        assert_eq!(listed, codes.map(Exit::code));
+    }
+
+    #[test]
     fn a_403_is_about_credentials_only_to_a_register() {
         let failure = Failure::Status { status: Status::new(403).unwrap(), reason: String::new() };
         assert_eq!(of_failure(&failure, true).code(), 40);

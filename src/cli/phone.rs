@@ -287,7 +287,7 @@ fn store(config: &Config, kept: &Kept) -> Result<Option<Store>, Unready> {
         return Ok(None);
     }
     let durability = config.text("durability").and_then(Durability::of).unwrap_or(Durability::Power);
-    let store = Store::open(store_path(config)?, durability);
+    let store = Store::open(store_path(config)?, durability).map(|store| store.keeping(config.time("keep")));
     store.map(Some).map_err(|error| Unready::new(Exit::Unwritten, format!("{error} (--no-store keeps no record)")))
 }
 

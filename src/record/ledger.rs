@@ -15,6 +15,7 @@ impl Ledger for Store {
     }
 
     fn ended(&mut self, record: &CallRecord) -> Result<(), String> {
-        Self::ended(self, record).map_err(|error| error.to_string())
+        let ended = Self::ended(self, record).and_then(|()| self.forget(record.intent.created_unix_ms));
+        ended.map_err(|error| error.to_string())
     }
 }

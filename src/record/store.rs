@@ -153,6 +153,8 @@ pub struct Store {
     pub(super) db: Connection,
     pub(super) path: PathBuf,
     run: Option<(String, Sign)>,
+    /// How old a record may become; none for ever. Taken when it has been seen to.
+    keep: Option<Duration>,
     messages: BTreeMap<RecordId, Kept>,
 }
 
@@ -180,9 +182,27 @@ impl Store {
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(fault)?;
         db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES).map_err(fault)?;
         db.pragma_update(None, "synchronous", durability.synchronous()).map_err(fault)?;
-        let mut store = Self { db, path, run: None, messages: BTreeMap::new() };
+        let mut store = Self { db, path, run: None, keep: None, messages: BTreeMap::new() };
         store.close_interrupted()?;
         Ok(store)
+    }
+
+    /// Has the first call that ends take the records along that are older than `keep` then, at most
+    /// [`FORGET`](Self::FORGET) of them: what is left is left to the next process.
+    #[must_use]
+    pub const fn keeping(mut self, keep: Option<Duration>) -> Self {
+        self.keep = keep;
+        self
+    }
+
+    /// Records that one process deletes for their age: bounded, since a call waits for it.
+    pub const FORGET: usize = 256;
+
+    /// Deletes what is too old, seen from a call that was created then.
+    pub(super) fn forget(&mut self, created_unix_ms: u64) -> Result<(), StoreError> {
+        let Some(keep) = self.keep.take() else { return Ok(()) };
+        let keep = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
+        self.prune(created_unix_ms.saturating_sub(keep), Self::FORGET).map(drop)
     }
 
     /// Writes the intent down. When this returns, the record survives what the store's [`Durability`] says.

@@ -205,6 +205,29 @@ fn lists_are_filtered_and_newest_first() {
     assert_eq!(numbers(Filter { headers: uuid, ..Filter::default() }), vec![2]);
 }
 
+#[cfg(feature = "net")]
+#[test]
+fn the_first_call_that_ends_takes_old_records_along() {
+    use crate::transport::Ledger;
+    let (_kept, path) = directory();
+    let mut store = open(&path).keeping(Some(crate::time::Duration::from_millis(100)));
+    for number in [0, 1, 150] {
+        place(&mut store, number, answered());
+    }
+    place(&mut store, 101, None);
+    Ledger::ended(&mut store, &record(intent(101))).unwrap();
+    let numbers = |store: &Store| store.list(&Filter::default()).unwrap().len();
+    // Only what was older than 100 ms when call 101 was created, and only once.
+    assert_eq!(numbers(&store), 3);
+    place(&mut store, 999, None);
+    Ledger::ended(&mut store, &record(intent(999))).unwrap();
+    assert_eq!(numbers(&store), 4);
+    let mut for_ever = open(&path).keeping(None);
+    place(&mut for_ever, 2_000, None);
+    Ledger::ended(&mut for_ever, &record(intent(2_000))).unwrap();
+    assert_eq!(numbers(&for_ever), 5);
+}
+
 #[test]
 fn old_calls_are_pruned_and_open_ones_kept() {
     let (_kept, path) = directory();

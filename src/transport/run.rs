@@ -400,7 +400,7 @@ impl<N: Node> Running<N> {
                 self.flows.insert(flow, Flow::Udp(socket));
                 FlowChange::Up { local }
             }
-            Err(error) => FlowChange::Failed(fault(&error)),
+            Err(error) => FlowChange::Failed(FlowFault::Other(format!("{local} cannot be bound: {error}"))),
         }
     }
 

@@ -152,14 +152,13 @@ pub(super) enum WriteFault {
 
 /// Opens a connection to `peer`, from `source` if given.
 pub(super) async fn connect(peer: SocketAddr, source: Option<IpAddr>) -> Result<TcpStream, FlowFault> {
-    let opening = async {
-        let socket = if peer.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        if let Some(source) = source {
-            socket.bind(SocketAddr::new(source, 0))?;
-        }
-        socket.connect(peer).await
-    };
-    match tokio::time::timeout(CONNECT, opening).await {
+    let socket = if peer.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let socket = socket.map_err(|error| fault(&error))?;
+    if let Some(source) = source {
+        let bound = socket.bind(SocketAddr::new(source, 0));
+        bound.map_err(|error| FlowFault::Other(format!("{source} cannot be bound: {error}")))?;
+    }
+    match tokio::time::timeout(CONNECT, socket.connect(peer)).await {
         Ok(Ok(socket)) => Ok(socket),
         Ok(Err(error)) => Err(fault(&error)),
         Err(_) => Err(FlowFault::TimedOut),

@@ -128,3 +128,18 @@ fn times_are_read_in_the_zone_of_the_user() {
         assert!(read(wrong).unwrap_err().contains("is no time"), "{wrong}");
     }
 }
+
+#[test]
+fn an_outcome_that_is_none_is_told_from_one_that_no_call_had() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("calls.db");
+    let by = |outcome: &str| {
+        let CallsCommand::List { since, until, to, from, headers, limit, store, .. } = list_all() else {
+            unreachable!("list_all lists")
+        };
+        let outcome = Some(outcome.to_owned());
+        said(&CallsCommand::List { since, until, to, from, outcome, headers, limit, store }, OutputFormat::Text, &path)
+    };
+    assert_eq!(by("no-answer").unwrap(), "");
+    assert_eq!(by("bussy").unwrap_err().exit(), Exit::Usage);
+}
