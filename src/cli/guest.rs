@@ -150,16 +150,24 @@ impl Guest {
         }
     }
 
-    /// What the sandbox says of a call: how it ended there, and which webhooks it caused.
-    pub(super) async fn told(&self, call_uuid: &str) -> Told {
+    /// What the sandbox says of a call: how it ended there, and which webhooks it caused. What an embedded one did
+    /// meanwhile is shown.
+    pub(super) async fn told(&mut self, call_uuid: &str, printer: &mut Printer) -> Told {
         if call_uuid.is_empty() {
             return Told::default();
         }
-        match &self.place {
-            Place::Here(running) => match running.report(call_uuid, PATIENCE).await {
-                Some(report) => Told { plivo: Some(report.plivo()), webhooks: Some(report.webhooks()) },
-                None => Told::default(),
-            },
+        match &mut self.place {
+            Place::Here(running) => {
+                let report = running.report(call_uuid, PATIENCE).await;
+                while let Ok(event) = running.events.try_recv() {
+                    let (word, text) = line(&event);
+                    printer.step(word, &text);
+                }
+                match report {
+                    Some(report) => Told { plivo: Some(report.plivo()), webhooks: Some(report.webhooks()) },
+                    None => Told::default(),
+                }
+            }
             Place::There { http, client } => {
                 let mut report = get(client, &format!("{http}/sandbox/calls/{call_uuid}")).await.unwrap_or_default();
                 let mut take = |key: &str| report.get_mut(key).map(Value::take).filter(|value| !value.is_null());

@@ -56,10 +56,19 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
         let client = phone.client.clone();
         let _ = phone.watching(printer, tokio::time::timeout(LEAVE, client.unregister(account))).await;
     }
+    let told = match (&placed, &mut sandbox) {
+        (Ok(placed), Some(guest)) => guest.told(&call_uuid(&placed.record), printer).await,
+        _ => Told::default(),
+    };
     // What led to a failure is shown, drawn and traced too.
     let unwritten = phone.put_down(printer).await;
     let done = match placed {
-        Ok(placed) => Ok(tell(args, config, &placed, sandbox.as_ref(), unwritten, printer).await),
+        Ok(placed) => {
+            let unwritten = keep(args, config, &placed.record, &told, sandbox.is_some()).err().or(unwritten);
+            unwritten.iter().for_each(|why| printer.error(why));
+            printer.call(&CallJson::ended(&placed.record, &told), !args.kept.no_store);
+            Ok(judge(args, &placed, &told, unwritten.is_some()))
+        }
         Err(unready) => {
             unwritten.iter().for_each(|why| printer.error(why));
             Err(unready)
@@ -69,27 +78,6 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
         guest.leave(printer).await;
     }
     done
-}
-
-/// Tells how the call ended, keeps it, and judges it.
-async fn tell(
-    args: &InviteArgs,
-    config: &Config,
-    placed: &Placed,
-    sandbox: Option<&Guest>,
-    unwritten: Option<String>,
-    printer: &mut Printer,
-) -> Exit {
-    let told = match sandbox {
-        Some(guest) => guest.told(&call_uuid(&placed.record)).await,
-        None => Told::default(),
-    };
-    let unwritten = keep(args, config, &placed.record, &told, sandbox.is_some()).err().or(unwritten);
-    if let Some(why) = &unwritten {
-        printer.error(why);
-    }
-    printer.call(&CallJson::ended(&placed.record, &told), !args.kept.no_store);
-    judge(args, placed, &told, unwritten.is_some())
 }
 
 /// How long the registrar may take to let us go.

@@ -88,6 +88,8 @@ async fn ask(
     }
     match (interrupted, asked.failure) {
         (Some(signal), _) => Ok(signal),
+        // Each loss of several was told as it happened.
+        (None, Some(unready)) if args.count > 1 => Ok(unready.exit),
         (None, Some(unready)) => Err(unready),
         (None, None) if asked.unexpected => Ok(Exit::Assertion),
         (None, None) => Ok(Exit::Done),
@@ -122,7 +124,7 @@ struct Asked {
     responses: Vec<Value>,
     /// Whether one was not what `--expect` names.
     unexpected: bool,
-    /// Why the last one without an answer has none; none as long as one has an answer.
+    /// Why the last one without an answer has none; none once one has an answer.
     failure: Option<Unready>,
 }
 
@@ -136,7 +138,7 @@ impl Asked {
             // What does not change is told once.
             OutputFormat::Text => told.print(self.times.is_empty(), printer),
             OutputFormat::Json if args.count > 1 => {
-                self.responses.push(json!(told.fields().into_iter().collect::<BTreeMap<_, _>>()))
+                self.responses.push(json!(told.fields().into_iter().collect::<BTreeMap<_, _>>()));
             }
             OutputFormat::Json | OutputFormat::Jsonl => printer.fields(&told.fields()),
         }

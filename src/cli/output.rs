@@ -197,6 +197,9 @@ fn labelled(word: &str, text: &str) -> String {
     format!("{:<11}{text}", format!("{word} "))
 }
 
+/// Names and values of a JSON object.
+type Named = Vec<(&'static str, Value)>;
+
 /// Fields of a JSON object, in an order of meaning.
 struct Fields<'f>(&'f [(&'f str, Value)]);
 
@@ -215,7 +218,7 @@ pub fn bindings_json(bindings: &[Binding]) -> Value {
 }
 
 /// The word for an event, a line of text, and the fields of its JSON.
-fn told(event: &Event) -> Option<(&'static str, String, Vec<(&'static str, Value)>)> {
+fn told(event: &Event) -> Option<(&'static str, String, Named)> {
     let status = |status: crate::wire::Status, reason: &[u8]| {
         let reason = String::from_utf8_lossy(reason).into_owned();
         let text = format!("{} {}", status.code(), visible(reason.as_bytes()));

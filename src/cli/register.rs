@@ -47,7 +47,11 @@ pub(super) async fn run(args: &RegisterArgs, config: &Config, printer: &mut Prin
 /// Registers, waits for the end unless once is enough, and unregisters.
 async fn live(args: &RegisterArgs, phone: &mut Phone, aor: &str, printer: &mut Printer) -> Result<Exit, Unready> {
     let mut news = phone.client.registrations();
-    let registered = phone.register(printer).await?;
+    let mut registered = phone.register(printer).await?;
+    if printer.format() == OutputFormat::Text {
+        // Our own was told as it happened.
+        registered.bindings.retain(|binding| !binding.ours);
+    }
     tell(printer, aor, &registered);
     let account = phone.account.ok_or_else(|| Unready::new(Exit::Config, NOBODY))?;
     let mut exit = Exit::Done;
