@@ -52,7 +52,7 @@ impl CallsError {
 /// [`CallsError`]; its [`exit`](CallsError::exit) is the code to end with.
 pub fn run(command: &CallsCommand, config: &Config, columns: usize, printer: &mut Printer) -> Result<Exit, CallsError> {
     let path = config.store()?;
-    // Looking makes no store: where there is none, there are no calls.
+    // Looking makes no store: where none is yet, there are no calls. One that somebody named is another matter.
     let store = if path.exists() { Some(Store::open(&path, Durability::Process)?) } else { None };
     match command {
         CallsCommand::List { since, until, to, from, outcome, headers, limit, .. } => {
@@ -69,6 +69,7 @@ pub fn run(command: &CallsCommand, config: &Config, columns: usize, printer: &mu
             };
             let rows = match &store {
                 Some(store) => store.list(&filter)?,
+                None if config.text("store").is_some() => return Err(CallsError::NoStore(path)),
                 None => {
                     printer.note(&CallsError::NoStore(path).to_string());
                     Vec::new()

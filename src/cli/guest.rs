@@ -182,7 +182,7 @@ impl Guest {
             match running.bypassed() {
                 0 => printer.decided("0 requests went past the sandbox's edge"),
                 past => {
-                    printer.step("sandbox", &format!("{past} requests went past its edge: Plivo would not get them"))
+                    printer.step("sandbox", &format!("{past} requests went past its edge: Plivo would not get them"));
                 }
             }
             if let Err(error) = running.shutdown().await {

@@ -69,11 +69,10 @@ fn intent() -> Intent {
 }
 
 #[test]
-fn where_there_is_no_store_there_are_no_calls_and_none_is_made() {
+fn a_store_that_is_named_and_not_there_is_a_mistake_and_none_is_made() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("calls.db");
-    assert_eq!(said(&list_all(), OutputFormat::Text, &path).unwrap(), "");
-    assert_eq!(said(&list_all(), OutputFormat::Json, &path).unwrap(), "[]\n");
+    assert_eq!(said(&list_all(), OutputFormat::Text, &path).unwrap_err().exit(), Exit::Usage);
     assert_eq!(said(&show("last", false), OutputFormat::Text, &path).unwrap_err().exit(), Exit::Usage);
     assert!(!path.exists());
 }
@@ -128,4 +127,20 @@ fn times_are_read_in_the_zone_of_the_user() {
     for wrong in ["", "tomorrowish", "1960-01-01", "20", "2h\u{1b}"] {
         assert!(read(wrong).unwrap_err().contains("is no time"), "{wrong}");
     }
+}
+
+#[test]
+fn an_outcome_that_is_none_is_told_from_one_that_no_call_had() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("calls.db");
+    let by = |outcome: &str| {
+        let CallsCommand::List { since, until, to, from, headers, limit, store, .. } = list_all() else {
+            unreachable!("list_all lists")
+        };
+        let outcome = Some(outcome.to_owned());
+        said(&CallsCommand::List { since, until, to, from, outcome, headers, limit, store }, OutputFormat::Text, &path)
+    };
+    Store::open(&path, Durability::None).unwrap();
+    assert_eq!(by("no-answer").unwrap(), "");
+    assert_eq!(by("bussy").unwrap_err().exit(), Exit::Usage);
 }
