@@ -18,7 +18,6 @@ use sipcall::wire::{
 
 // ---- the corpus of others ----
 
-#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn corpus(path: &str) -> Option<PathBuf> {
     let found = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus").join(path);
     if !found.exists() {
