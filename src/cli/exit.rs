@@ -78,6 +78,8 @@ pub struct Circumstances {
     pub out_of_time: bool,
     /// `--require-rtp` was given and nothing arrived.
     pub silent: bool,
+    /// There was no password to answer a challenge with.
+    pub lacks_password: bool,
 }
 
 /// The code of a call: a signal first, then what could not be written, then what was demanded, then the outcome.
@@ -91,6 +93,7 @@ pub fn of_call(outcome: &Outcome, circumstances: &Circumstances) -> Exit {
             _ if expected.is_none() && circumstances.out_of_time => Exit::TimedOut,
             Outcome::Answered { .. } if circumstances.silent => Exit::NoAudio,
             _ if expected.is_some() => Exit::Done,
+            Outcome::AuthFailed { .. } if circumstances.lacks_password => Exit::Config,
             outcome => of_outcome(outcome),
         },
     }
@@ -261,6 +264,7 @@ mod tests {
             expected: Some(false),
             out_of_time: true,
             silent: true,
+            lacks_password: true,
         };
         let code = |outcome, circumstances| of_call(outcome, &circumstances).code();
         assert_eq!(code(&answered, all), 130);
@@ -269,6 +273,9 @@ mod tests {
         let demanded = Circumstances { expected: Some(true), ..Circumstances::default() };
         assert_eq!(code(&busy, demanded), 0);
         assert_eq!(code(&answered, Circumstances { silent: true, ..demanded }), 46);
+        let challenged = Outcome::AuthFailed { status: Status::new(401).unwrap(), why: String::new() };
+        assert_eq!(code(&challenged, Circumstances::default()), 40);
+        assert_eq!(code(&challenged, Circumstances { lacks_password: true, ..Circumstances::default() }), 3);
         assert_eq!(code(&busy, Circumstances { silent: true, ..Circumstances::default() }), 42);
         assert_eq!(code(&answered, Circumstances { out_of_time: true, ..Circumstances::default() }), 28);
     }

@@ -90,6 +90,8 @@ struct Placed {
     signal: Option<Exit>,
     /// Whether the time of `--max-time` was over.
     out_of_time: bool,
+    /// Whether there was no password to answer a challenge with.
+    lacks_password: bool,
 }
 
 /// Registers before the time of `--max-time` is over.
@@ -126,7 +128,7 @@ async fn call(
         match phone.watching(printer, next(&mut events, sandbox.as_deref_mut(), hang_up_at)).await {
             Ok(Next::Event(CallEvent::Ended(record))) => {
                 let out_of_time = until.is_some_and(|until| tokio::time::Instant::now() >= until);
-                return Ok(Placed { record, signal, out_of_time });
+                return Ok(Placed { record, signal, out_of_time, lacks_password: phone.lacks_password });
             }
             Ok(Next::Event(event)) => {
                 if matches!(event, CallEvent::Answered(_)) {
@@ -273,12 +275,15 @@ fn keep(args: &InviteArgs, config: &Config, record: &CallRecord, told: &Told, sa
     store.told(record.intent.id, told).map_err(|error| error.to_string())
 }
 
-fn judge(args: &InviteArgs, Placed { record, signal, out_of_time }: &Placed, told: &Told, unwritten: bool) -> Exit {
+fn judge(args: &InviteArgs, placed: &Placed, told: &Told, unwritten: bool) -> Exit {
+    let Placed { record, signal, out_of_time, lacks_password } = placed;
     let demanded = args.expect.is_some() || !args.expect_param.is_empty();
     let arrived = |(name, value): &(String, String)| param_arrived(told.webhooks.as_ref(), name, value);
     let held =
         args.expect.is_none_or(|expected| expected.holds(&record.outcome)) && args.expect_param.iter().all(arrived);
     let silent = args.require_rtp && record.media.as_ref().is_none_or(|media| media.counted.received_packets == 0);
     let expected = demanded.then_some(held);
-    of_call(&record.outcome, &Circumstances { signal: *signal, unwritten, expected, out_of_time: *out_of_time, silent })
+    let (signal, out_of_time, lacks_password) = (*signal, *out_of_time, *lacks_password);
+    let circumstances = Circumstances { signal, unwritten, expected, out_of_time, silent, lacks_password };
+    of_call(&record.outcome, &circumstances)
 }

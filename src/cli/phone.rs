@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::guest::Guest;
 use super::headers::{Headers, Held};
 use super::output::{Printer, Trace};
-use crate::agent::{Account, AgentConfig, Event, Known, Observed, Profile};
+use crate::agent::{Account, AgentConfig, Event, Failure, Known, Observed, Profile};
 use crate::call::digest::Secret;
 use crate::id::AccountId;
 use crate::plivo::profile::{DOMAIN, PLIVO, is_plivo};
@@ -119,6 +119,8 @@ pub(super) struct Phone {
     pub client: Client,
     /// Our account at it.
     pub account: Option<AccountId>,
+    /// Whether there is no password to answer a challenge with.
+    pub lacks_password: bool,
     /// What can be watched.
     seen: mpsc::Receiver<Seen>,
     /// Every message, when a ladder is wanted.
@@ -166,6 +168,7 @@ impl Phone {
         let on = |kind| signal(kind).map_err(|error| Unready::new(Exit::Internal, error));
         let mut phone = Self {
             account: None,
+            lacks_password: parts.identity.as_ref().is_none_or(|identity| identity.secret.is_none()),
             seen,
             messages: parts.shown.ladder.then(Vec::new),
             trace: trace.transpose()?,
@@ -233,10 +236,24 @@ impl Phone {
         let client = self.client.clone();
         let registered = self.watching(printer, client.register(account)).await;
         let registered = registered.map_err(|signal| Unready::new(signal, "interrupted"))?;
-        let registered = registered.map_err(|error| failed("not registered", &error))?;
+        let registered = registered.map_err(|error| self.failed("not registered", &error))?;
         let Registered { bindings, granted, contact } = registered.clone();
         printer.event(&Event::Registered { account, bindings, granted, contact }, now_unix_ms());
         Ok(registered)
+    }
+
+    /// Why a REGISTER came to nothing, and the code of it.
+    #[must_use]
+    pub(super) fn failed(&self, what: &str, error: &RequestError) -> Unready {
+        let exit = match error {
+            RequestError::Failed(Failure::Auth { .. }) if self.lacks_password => {
+                return Unready::new(Exit::Config, format!("{what}: {error}; {NO_PASSWORD}"));
+            }
+            RequestError::Failed(failure) => super::exit::of_failure(failure, true),
+            RequestError::Refused(_) => Exit::Usage,
+            RequestError::Closed(_) => Exit::Internal,
+        };
+        Unready::new(exit, format!("{what}: {error}"))
     }
 
     /// Ends the client, shows what was left to show, and draws the ladder.
@@ -255,20 +272,12 @@ impl Phone {
     }
 }
 
+/// What to do when a server asks for a password and we have none.
+pub(super) const NO_PASSWORD: &str = "give it by --password-file, --password-stdin, SIPCALL_PASSWORD or the account";
+
 /// What to say when a command needs an account and nothing names one.
 pub(super) const NOBODY: &str =
     "who are you? name an account (--account), a user (--user USER@DOMAIN), or write one with `sipcall config init`";
-
-/// Why a REGISTER or another request came to nothing, and the code of it.
-#[must_use]
-pub(super) fn failed(what: &str, error: &RequestError) -> Unready {
-    let exit = match error {
-        RequestError::Failed(failure) => super::exit::of_failure(failure, true),
-        RequestError::Refused(_) => Exit::Usage,
-        RequestError::Closed(_) => Exit::Internal,
-    };
-    Unready::new(exit, format!("{what}: {error}"))
-}
 
 /// The account as the agent takes it, its own headers held to the rules.
 fn account(config: &Config, identity: &Identity) -> Result<Account, Unready> {

@@ -5,7 +5,7 @@ use super::config::Config;
 use super::exit::Exit;
 use super::guest::Guest;
 use super::output::{Printer, bindings_json};
-use super::phone::{NOBODY, Parts, Phone, Unready, failed, identity, now_unix_ms};
+use super::phone::{NOBODY, Parts, Phone, Unready, identity, now_unix_ms};
 use crate::agent::Event;
 use crate::plivo::sandbox::SandboxConfig;
 use crate::time::Duration;
@@ -92,7 +92,7 @@ async fn query(phone: &mut Phone, aor: &str, printer: &mut Printer) -> Result<Ex
     let client = phone.client.clone();
     let bindings = phone.watching(printer, client.query(account)).await;
     let bindings = bindings.map_err(|signal| Unready::new(signal, "interrupted"))?;
-    let bindings = bindings.map_err(|error| failed("the bindings are not known", &error))?;
+    let bindings = bindings.map_err(|error| phone.failed("the bindings are not known", &error))?;
     if bindings.bindings.is_empty() {
         printer.step("no bindings", &format!("of {aor}"));
     }
@@ -105,7 +105,7 @@ async fn remove_all(phone: &mut Phone, aor: &str, printer: &mut Printer) -> Resu
     let client = phone.client.clone();
     let removed = phone.watching(printer, client.remove_all_bindings(account)).await;
     let removed = removed.map_err(|signal| Unready::new(signal, "interrupted"))?;
-    removed.map_err(|error| failed("the bindings are not removed", &error))?;
+    removed.map_err(|error| phone.failed("the bindings are not removed", &error))?;
     printer.step("removed", &format!("every binding of {aor}"));
     let nothing = Registered { bindings: Vec::new(), granted: Duration::ZERO, contact: String::new() };
     tell(printer, aor, &nothing);
