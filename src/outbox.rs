@@ -20,6 +20,8 @@ pub struct Transmit {
 #[derive(Debug, Default)]
 pub struct Outbox {
     queue: VecDeque<Transmit>,
+    /// How many from the front were shown.
+    shown: usize,
 }
 
 impl Outbox {
@@ -30,7 +32,14 @@ impl Outbox {
 
     /// Takes the oldest.
     pub fn pop(&mut self) -> Option<Transmit> {
+        self.shown = self.shown.saturating_sub(1);
         self.queue.pop_front()
+    }
+
+    /// Those that were queued since this was asked last: for who watches what is sent.
+    pub fn fresh(&mut self) -> Vec<Transmit> {
+        let from = std::mem::replace(&mut self.shown, self.queue.len());
+        self.queue.iter().skip(from).cloned().collect()
     }
 
     /// Whether nothing waits.

@@ -312,9 +312,9 @@ impl Agent {
         if self.flows.get(flow_id).is_none() {
             return self.reconnect(now, id);
         }
-        let in_dialog = exchange.draft.dialog.is_some();
-        if in_dialog && exchange.answered.is_empty() && self.is_trusted(id) {
-            // RFC 3261 §22.3: credentials are kept for the rest of the dialog.
+        let goes_on = exchange.draft.dialog.is_some() || exchange.draft.method == Method::Register;
+        if goes_on && exchange.answered.is_empty() && self.is_trusted(id) {
+            // RFC 3261 §22.3: credentials are kept for the rest of the dialog, and from one REGISTER to the next.
             let wallet = exchange.account.and_then(|account| self.accounts.get(account)).map(|a| a.wallet.preempt());
             if let (Some(exchange), Some(answered)) = (self.exchanges.get_mut(id), wallet) {
                 exchange.answered = answered;

@@ -355,11 +355,8 @@ impl Agent {
 
     /// The next message to put on a flow.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        let transmit = self.outbox.pop()?;
-        if self.config.observe {
-            self.observe(true, transmit.flow, transmit.to, &transmit.bytes);
-        }
-        Some(transmit)
+        self.observe_sent();
+        self.outbox.pop()
     }
 
     /// The next thing that the world has to do.
@@ -575,6 +572,8 @@ impl Agent {
     }
 
     fn tell(&mut self, call: CallId, told: Told) {
+        // What the call sent last is told before its end.
+        self.observe_sent();
         if self.config.observe && matches!(told, Told::Answered(..)) {
             let dialog = self.calls.get(call).and_then(|entry| self.dialogs.get(entry.call.dialog()?));
             let by = |routes: &[String]| if routes.is_empty() { "none".to_owned() } else { routes.join(", ") };
@@ -645,6 +644,15 @@ impl Agent {
                 _ => None,
             });
             self.events.push_back(Event::Decided { call, text: text() });
+        }
+    }
+
+    /// Tells what was queued for sending since this was done last.
+    fn observe_sent(&mut self) {
+        if self.config.observe {
+            for Transmit { flow, to, bytes } in self.outbox.fresh() {
+                self.observe(true, flow, to, &bytes);
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! The races of calls that every stack has got wrong once.
 
-use crate::desk::{Desk, REST, ms, secs, uri};
-use sipcall::agent::{CallRequest, Event};
+use crate::desk::{Desk, REST, config, ms, secs, uri};
+use sipcall::agent::{AgentConfig, CallRequest, Event};
 use sipcall::call::{Outcome, Side};
 
 /// Proves 3261-9.1-f.
@@ -428,5 +428,22 @@ fn nothing_is_left_of_a_plain_call() {
     d.say(bob, &invite.within("BYE", 1));
     d.expect(bob, "200 BYE");
     d.assert_kind(call, "answered");
+    d.rest();
+}
+
+/// A record that is closed with the call's end must have the ACK that the end itself sent.
+#[test]
+fn what_a_call_sends_last_is_observed_before_its_end() {
+    let mut d = Desk::with_config(AgentConfig { observe: true, ..config() });
+    let (bob, call) = (d.bob, d.call());
+    let invite = d.expect(bob, "INVITE");
+    d.say(bob, &invite.reply(486));
+    d.expect(bob, "ACK");
+    d.assert_kind(call, "rejected");
+    let events = d.events();
+    let ack = |event: &Event| matches!(event, Event::Observed(seen) if seen.sent && seen.redacted.starts_with(b"ACK "));
+    let end = |event: &Event| matches!(event, Event::CallEnded { .. });
+    assert!(events.iter().position(ack) < events.iter().position(end), "{events:?}");
+    assert_eq!(events.iter().filter(|event| ack(event)).count(), 1);
     d.rest();
 }

@@ -319,3 +319,24 @@ fn a_registration_whose_connection_closes_is_made_anew() {
     d.run_for(ms(20));
     unregistered(&mut d, work);
 }
+
+/// Proves 7616-3.4-a.
+#[test]
+fn the_next_register_goes_on_with_the_nonce_of_the_last() {
+    let mut d = Desk::new();
+    let (bob, work) = (d.bob, d.add_account(account()));
+    ask(&mut d, work, Agent::register);
+    let first = d.expect(bob, "REGISTER");
+    assert_eq!(first.header("Authorization"), "");
+    d.say(bob, &challenged(&first));
+    let second = d.expect(bob, "REGISTER");
+    assert!(second.header("Authorization").contains("nc=00000001"));
+    d.say(bob, &bound(&second, 60));
+    d.run_for(ms(20));
+    ask(&mut d, work, Agent::unregister);
+    let removal = d.expect(bob, "REGISTER");
+    assert!(removal.header("Authorization").contains("nonce=\"n1\""), "no round trip for a new challenge");
+    assert!(removal.header("Authorization").contains("nc=00000002"));
+    d.say(bob, &removal.reply(200));
+    d.rest();
+}
