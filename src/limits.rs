@@ -5,8 +5,6 @@ use crate::time::Duration;
 /// The bounds, each with the reason for its default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Octets of a message. The largest UDP payload, and what a 16-bit slot can address.
-    pub message: usize,
     /// Octets of a stream's reassembly buffer: one message and the start of the next.
     pub stream_buffer: usize,
     /// Flows that peers opened to us.
@@ -29,10 +27,6 @@ pub struct Limits {
     pub events: usize,
     /// How long a request that was handed to the application waits for its answer before we send 500.
     pub answer_wait: Duration,
-    /// Challenges answered for one request (RFC 3261 §22.2: one for the server, one stale nonce).
-    pub challenges: u8,
-    /// Nonces whose use a server of ours remembers.
-    pub nonces: usize,
     /// Candidates tried for one request.
     pub candidates: usize,
 }
@@ -40,7 +34,6 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            message: 65_535,
             stream_buffer: 128 * 1024,
             flows_in: 256,
             flows_in_per_peer: 16,
@@ -52,8 +45,6 @@ impl Default for Limits {
             forks: 16,
             events: 65_536,
             answer_wait: Duration::from_secs(30),
-            challenges: 2,
-            nonces: 4_096,
             candidates: 8,
         }
     }

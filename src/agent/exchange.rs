@@ -38,6 +38,10 @@ pub(super) struct Exchange {
     target: Option<Target>,
     queries: Vec<crate::id::QueryId>,
     candidates: VecDeque<Candidate>,
+    /// The one place that an account's pin names, while the others of its name were not asked for.
+    pinned: Option<SocketAddr>,
+    /// Why the last place would not do.
+    failed: Option<Unreached>,
     at: Option<Candidate>,
     pub(super) flow: Option<FlowId>,
     /// Its owner has to release it once the flow is up.
@@ -84,6 +88,12 @@ impl Exchange {
         self.sent_at.map_or_else(Default::default, |at| now - at)
     }
 
+    /// Places to try; the pinned one was tried already.
+    fn add(&mut self, found: Vec<Candidate>) {
+        let pinned = self.pinned.take();
+        self.candidates.extend(found.into_iter().filter(|at| Some(at.addr) != pinned));
+    }
+
     /// Whether it is tried over TCP for its size alone, with UDP to follow.
     fn may_fall_back(&self) -> bool {
         let pair = self.at.as_ref().zip(self.candidates.front());
@@ -121,6 +131,8 @@ impl Agent {
             target: None,
             queries: Vec::new(),
             candidates: VecDeque::new(),
+            pinned: None,
+            failed: None,
             at: None,
             flow: None,
             held,
@@ -187,13 +199,14 @@ impl Agent {
         if let Some(addr) = pinned {
             // One resolved address for REGISTER, refresh and calls: clusters behind one name know us at one of them only.
             exchange.candidates.push_back(Candidate { transport: target.transport, addr });
+            exchange.pinned = Some(addr);
             exchange.target = Some(target);
             return self.next_candidate(now, id, None);
         }
         let questions = target.questions();
         if questions.is_empty() {
             match target.candidates(most) {
-                Ok(found) => exchange.candidates.extend(found),
+                Ok(found) => exchange.add(found),
                 Err(cause) => return self.give_up(id, cause),
             }
             exchange.target = Some(target);
@@ -222,7 +235,7 @@ impl Agent {
             Ok(found) => {
                 let places: Vec<String> = found.iter().map(|c| c.addr.to_string()).collect();
                 let host = target.host.clone();
-                exchange.candidates.extend(found);
+                exchange.add(found);
                 self.decided(id, || format!("{host} is at {}", places.join(", ")));
                 self.next_candidate(now, id, None);
             }
@@ -246,8 +259,14 @@ impl Agent {
         if unwanted {
             exchange.candidates.clear();
         }
+        exchange.failed = failed.or(exchange.failed.take());
         let Some(candidate) = exchange.candidates.pop_front() else {
-            return self.give_up(id, failed.unwrap_or(Unreached::Silent));
+            if let Some(target) = exchange.pinned.filter(|_| !unwanted).and_then(|_| exchange.target.take()) {
+                // The account's own place will not do; the name may have others.
+                return self.resolve(now, id, target);
+            }
+            let cause = exchange.failed.take().unwrap_or(Unreached::Silent);
+            return self.give_up(id, cause);
         };
         exchange.at = Some(candidate.clone());
         exchange.stage = Stage::Connecting;
@@ -530,11 +549,9 @@ impl Agent {
         exchange.draft.cseq = cseq.unwrap_or(exchange.draft.cseq + 1);
         exchange.fresh = false;
         let used = account.wallet.used(&exchange.answered);
-        let owner = exchange.owner;
-        if let (Owner::Call(call, Role::Invite), Some((realm, algorithm))) = (owner, used)
-            && let Some(entry) = self.calls.get_mut(call)
-        {
-            entry.call.handle_challenged(realm.to_owned(), algorithm.to_owned());
+        let used = used.map(|(realm, algorithm)| (realm.to_owned(), algorithm.to_owned()));
+        if let (Owner::Call(call, Role::Invite), Some((realm, algorithm))) = (exchange.owner, used) {
+            self.with_call(now, call, |call, cx| call.handle_challenged(cx, realm, algorithm));
         }
         let realm = realms.first().cloned().unwrap_or_default();
         self.decided(id, || format!("challenged by {realm}: answering"));

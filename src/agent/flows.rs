@@ -143,7 +143,8 @@ impl Flows {
     /// `asked` is not needed: `other` leads there already. Gives back who waits for it.
     pub(super) fn join(&mut self, asked: FlowId, other: FlowId) -> Vec<ExchangeId> {
         let Some(flow) = self.remove(asked) else { return Vec::new() };
-        if let Some(towards) = flow.towards.filter(|_| !flow.transport.is_reliable()) {
+        let lives = self.slab.get(other).is_some();
+        if let Some(towards) = flow.towards.filter(|_| lives && !flow.transport.is_reliable()) {
             self.route(towards.ip(), other);
         }
         flow.waiting

@@ -423,7 +423,8 @@ impl Agent {
         let Some(Ok(via)) = request.get::<Via<'_>>() else { return };
         let reliable = self.flows.get(flow).is_some_and(|flow| flow.transport.is_reliable());
         let to = transaction::response_target(&via, from, reliable);
-        reply.tag = Some(self.seed.token());
+        // RFC 3261 §8.2.7: the same tag for the same request, which comes again.
+        reply.tag = Some(format!("{:016x}", self.served.hash(request.bytes())));
         if let Ok(bytes) = reply.write_for(request, from, None, &self.config.product) {
             self.outbox.push(Transmit { flow, to, bytes });
         }

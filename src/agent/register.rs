@@ -129,6 +129,8 @@ impl Agent {
         entry.config = account;
         entry.wallet = Wallet::default();
         entry.realms.clear();
+        // Where the former account was registered is nobody to give the credentials of this one to.
+        (entry.server, entry.pin) = (None, None);
         Ok(())
     }
 

@@ -615,7 +615,7 @@ impl Call {
         self.media.plan = Some(plan);
     }
 
-    /// Notes what was seen of the peer's first hop and of its header fields.
+    /// Notes header fields of the peer that are its own, each once.
     fn note_headers(&mut self, message: &Message, within: &str) {
         let kept = |header: &Header<'_>| {
             header.name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"x-")) || header.id == HeaderId::Reason
@@ -624,11 +624,14 @@ impl Call {
             if self.record.headers_received.len() >= HEADERS_KEPT {
                 return;
             }
-            self.record.headers_received.push(ReceivedHeader {
+            let received = ReceivedHeader {
                 name: String::from_utf8_lossy(header.name).into_owned(),
                 value: header.text(),
                 within: within.to_owned(),
-            });
+            };
+            if !self.record.headers_received.contains(&received) {
+                self.record.headers_received.push(received);
+            }
         }
     }
 
@@ -640,10 +643,8 @@ impl Call {
     }
 
     /// A challenge to its INVITE was answered by a new attempt.
-    pub fn handle_challenged(&mut self, realm: String, algorithm: String) {
-        if let Some(invite) = &mut self.invite {
-            invite.attempted_anew();
-        }
+    pub fn handle_challenged(&mut self, cx: &mut Cx<'_>, realm: String, algorithm: String) {
+        self.attempted_anew(cx);
         self.record.auth.rounds = self.record.auth.rounds.saturating_add(1);
         self.record.auth.realm = Some(realm);
         self.record.auth.algorithm = Some(algorithm);

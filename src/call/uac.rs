@@ -53,12 +53,6 @@ pub(super) struct ClientInvite {
 }
 
 impl ClientInvite {
-    /// What came for an earlier attempt says nothing of the next one: its CANCEL waits for a 1xx of its own.
-    pub(super) const fn attempted_anew(&mut self) {
-        self.provisional = false;
-        self.cancel_sent = false;
-    }
-
     /// Whether another fork may answer; one that only rings gives way to it.
     fn has_room_for(&mut self, tag: &str, cx: &mut Cx<'_>) -> bool {
         if self.forks.len() < cx.policy.forks || self.forks.iter().any(|fork| fork.tag.eq_ignore_ascii_case(tag)) {
@@ -111,7 +105,7 @@ impl Call {
         let Some(invite) = &mut self.invite else { return };
         invite.ready = true;
         invite.released = false;
-        invite.attempted_anew();
+        self.attempted_anew(cx);
         if self.ending.is_some() {
             // Taken back between two attempts: nothing is under way that could be cancelled.
             return self.drop_invite(cx);
@@ -128,6 +122,16 @@ impl Call {
             }
         }
         self.try_release(cx);
+    }
+
+    /// What came for an earlier attempt says nothing of the next one: its early dialogs are over (RFC 3261 §12.3), and
+    /// its CANCEL waits for a 1xx of its own.
+    pub(super) fn attempted_anew(&mut self, cx: &mut Cx<'_>) {
+        self.end_forks(cx);
+        if let Some(invite) = &mut self.invite {
+            invite.provisional = false;
+            invite.cancel_sent = false;
+        }
     }
 
     /// Lets the INVITE go, once the record is durable, the flow is up and the media port is bound.
@@ -227,8 +231,8 @@ impl Call {
         let tag = response.to_tag().unwrap_or_default();
         if let Some(fork) = invite.forks.iter().find(|fork| fork.acknowledged && fork.tag.eq_ignore_ascii_case(tag)) {
             self.record.received_again = self.record.received_again.saturating_add(1);
-            cx.actions.push_back(Action::Repeat(Role::Ack(fork.dialog)));
-            return;
+            let dialog = fork.dialog;
+            return self.acknowledge_again(cx, dialog);
         }
         if !invite.has_room_for(tag, cx) {
             tracing::debug!("more forks answered than any real proxy makes");
@@ -300,6 +304,15 @@ impl Call {
         let mut draft = entry.draft(dialog, crate::wire::Method::Ack, entry.local_cseq());
         draft.body = answer.map(|answer| ("application/sdp".to_owned(), answer));
         self.begin(cx, Role::Ack(dialog), draft);
+    }
+
+    /// A 2xx came again: so does its ACK, or another try of one that found no way.
+    fn acknowledge_again(&mut self, cx: &mut Cx<'_>, dialog: DialogId) {
+        if self.open.contains(&Role::Ack(dialog)) {
+            cx.actions.push_back(Action::Repeat(Role::Ack(dialog)));
+        } else if !matches!(self.session, Session::LateOffer) {
+            self.acknowledge(cx, dialog, None);
+        }
     }
 
     /// The application answers the offer of a 2xx (RFC 3261 §13.2.2.4): its ACK leaves with it. Nothing happens when

@@ -387,3 +387,45 @@ fn a_request_at_the_end_of_its_hops_has_arrived() {
     d.perform(Task::HangUp(sipcall::table::Key::new(0, 0)));
     d.rest();
 }
+
+/// Proves 3261-8.2.7-a.
+#[test]
+fn what_is_answered_without_a_transaction_is_answered_alike_each_time() {
+    let mut d = Desk::listening();
+    let bob = d.bob;
+    let broken = request(&d, "OPTIONS").header("Via", VIA).set("CSeq", "1 INVITE");
+    let first = d.answer(&broken, "400");
+    d.say(bob, &broken);
+    d.run_for(ms(50));
+    assert_eq!(d.inbox(bob)[0].message.bytes(), first.message.bytes());
+    d.rest();
+}
+
+/// Proves 3581-4-b.
+#[test]
+fn an_answer_leaves_by_the_socket_that_was_asked() {
+    let mut d = Desk::listening();
+    let (alice, bob) = (d.alice, d.bob);
+    d.bind(alice, Transport::Udp, 5070);
+    for port in [5070, 5060] {
+        let to = std::net::SocketAddr::new(ip(1), port);
+        let request = d.request(bob, "OPTIONS", "sip:alice@10.0.0.1", to);
+        assert_eq!(d.answer(&request, "200 OPTIONS").from, to);
+    }
+    d.rest();
+}
+
+/// Proves 3261-8.2.2.2-a.
+/// Proves 3261-17.2.3-a.
+#[test]
+fn one_branch_of_two_senders_is_two_transactions() {
+    let mut d = Desk::listening();
+    for sent_by in ["10.0.0.2:5060", "10.0.0.2", "host.example", "10.0.0.2:5060"] {
+        let request = request(&d, "OPTIONS").header("Via", format!("SIP/2.0/UDP {sent_by};rport;branch=z9hG4bKone"));
+        let before = d.trace().len();
+        d.answer(&request, "200 OPTIONS");
+        let answers = d.trace().len() - before;
+        assert_eq!(answers, 2, "{sent_by}");
+    }
+    d.rest();
+}

@@ -1,7 +1,7 @@
 //! Challenges: answered once, again only when stale, and only to the account's own servers.
 
 use crate::desk::{Desk, account, ip, ms, secs, uri};
-use sipcall::agent::CallRequest;
+use sipcall::agent::{Account, CallRequest};
 use sipcall::id::CallId;
 use sipcall::sim::{Crafted, Received};
 
@@ -213,4 +213,23 @@ fn a_caller_that_leads_by_way_of_a_stranger_gets_no_digest() {
     assert_eq!(bye.header("Authorization"), "");
     d.say(stranger, &challenged(&bye, 401, "n9", false));
     d.expect_silence(stranger, secs(40));
+}
+
+/// An account that moved to another provider has nothing for the old one.
+#[test]
+fn the_server_of_a_former_account_gets_no_digest() {
+    let mut d = Desk::new();
+    let (alice, bob, work) = (d.alice, d.bob, d.add_account(account()));
+    d.with(alice, |ua, now| ua.command(now, |agent, _| agent.register(now, work))).unwrap();
+    let register = d.expect(bob, "REGISTER");
+    d.say(bob, &register.reply(200).header("Contact", register.header("Contact")));
+    d.run_for(ms(20));
+    let moved = Account { aor: uri("sip:alice@10.0.0.7"), ..account() };
+    d.with(alice, |ua, now| ua.command(now, |agent, _| agent.update_account(now, work, moved))).unwrap();
+    let call = d.place(CallRequest { account: Some(work), ..CallRequest::new(uri("sip:bob@10.0.0.2")) });
+    let invite = d.expect(bob, "INVITE");
+    d.say(bob, &challenged(&invite, 407, "n1", false));
+    d.expect(bob, "ACK");
+    d.expect_silence(bob, secs(10));
+    d.assert_kind(call, "auth_failed");
 }

@@ -46,6 +46,7 @@ fn an_accepted_call_ends_with_the_callers_bye() {
 }
 
 /// Proves 3261-13.3.1.4-a.
+/// Proves 6026-7.1-c.
 #[test]
 fn a_200_that_nobody_acknowledges_is_sent_for_64_t1_and_then_ended_over_udp_and_tcp() {
     for transport in [Transport::Udp, Transport::Tcp] {
@@ -110,6 +111,7 @@ fn a_cancel_of_a_ringing_invite_is_answered_200_and_487() {
 }
 
 /// Proves 3261-9.2-c.
+/// Proves 5407-3.1.2.
 #[test]
 fn a_cancel_after_the_200_changes_nothing() {
     let mut d = accepting();
@@ -153,7 +155,7 @@ fn an_unanswered_invite_is_given_up() {
     d.rest();
 }
 
-/// RFC 5407 §3.1.6: a BYE overtakes the ACK.
+/// Proves 5407-3.1.6.
 #[test]
 fn a_bye_that_overtakes_the_ack_ends_the_call() {
     let mut d = accepting();
@@ -189,6 +191,7 @@ fn a_bye_before_the_200_ends_the_call_and_answers_the_invite() {
 }
 
 /// Proves 6026-7.1-b.
+/// Proves 5407-3.1.1.
 /// Proves 6026-7.1-d.
 #[test]
 fn a_retransmitted_invite_after_the_200_is_absorbed_and_an_ack_under_its_branch_counts() {

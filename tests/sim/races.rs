@@ -5,6 +5,7 @@ use sipcall::agent::{AgentConfig, CallRequest, Event};
 use sipcall::call::{Outcome, Side};
 
 /// Proves 3261-9.1-f.
+/// Proves 5407-3.1.2.
 #[test]
 fn a_200_that_crosses_the_cancel_is_acknowledged_and_ended() {
     let mut d = Desk::new();
@@ -28,6 +29,7 @@ fn a_200_that_crosses_the_cancel_is_acknowledged_and_ended() {
 /// Proves 3261-13.2.2.4-c.
 /// Proves 3261-12.1.2-b.
 /// Proves 6026-7.2-a.
+/// Proves 6026-7.2-b.
 #[test]
 fn two_forks_answer_and_the_second_is_acknowledged_and_ended() {
     let mut d = Desk::new();
@@ -107,6 +109,7 @@ fn a_late_18x_changes_nothing_once_the_call_is_up() {
     d.assert_kind(call, "answered");
 }
 
+/// Proves 5407-3.2.1.
 #[test]
 fn two_byes_cross_and_both_are_answered() {
     let mut d = Desk::new();

@@ -1,6 +1,6 @@
 //! What we make of responses (RFC 3261 §8.1.3, §12.1.2, §13.2.2, §18.1.2).
 
-use crate::desk::{Desk, ip, ms, secs, uri};
+use crate::desk::{Desk, account, ip, ms, secs, uri};
 use bytes::Bytes;
 use sipcall::agent::{CallRequest, Event, Failure, OutRequest};
 use sipcall::call::{Session, Unreached};
@@ -183,5 +183,43 @@ fn trying_alone_does_not_keep_a_request_alive() {
     let told =
         |event: &Event| matches!(event, Event::RequestFailed { failure: Failure::Unreached(Unreached::Silent), .. });
     assert!(d.events().iter().any(told));
+    d.rest();
+}
+
+/// What a peer says again and again leaves room for what it says at the end.
+#[test]
+fn a_long_ring_does_not_crowd_out_the_headers_of_the_answer() {
+    let mut d = Desk::new();
+    let (bob, call) = (d.bob, d.call());
+    let invite = d.expect(bob, "INVITE");
+    for _ in 0..80 {
+        d.say(bob, &invite.reply(180).header("X-Ring", "1"));
+    }
+    d.say(bob, &invite.reply(200).header("X-CallUUID", "42"));
+    d.expect(bob, "ACK");
+    d.say(bob, &invite.within("BYE", 1));
+    d.expect(bob, "200 BYE");
+    d.run_for(ms(50));
+    let record = d.node(d.alice).app.record(call).unwrap();
+    let kept: Vec<_> = record.headers_received.iter().map(|h| (h.name.as_str(), h.within.as_str())).collect();
+    assert_eq!(kept, [("X-Ring", "180"), ("X-CallUUID", "200")]);
+    d.rest();
+}
+
+/// Proves 3261-12.3-a.
+#[test]
+fn a_challenge_ends_the_early_dialogs_of_its_invite() {
+    let mut d = Desk::new();
+    let (alice, bob, work) = (d.alice, d.bob, d.add_account(account()));
+    d.place(CallRequest { account: Some(work), ..CallRequest::new(uri("sip:bob@10.0.0.2")) });
+    let invite = d.expect(bob, "INVITE");
+    d.say(bob, &invite.reply(180));
+    let challenge = "Digest realm=\"example\", nonce=\"n1\", qop=\"auth\"";
+    d.say(bob, &invite.reply(401).header("WWW-Authenticate", challenge));
+    d.expect(bob, "ACK");
+    let again = d.expect(bob, "INVITE");
+    assert_eq!(d.node(alice).agent.counts().dialogs, 0);
+    d.say(bob, &again.reply(486));
+    d.expect(bob, "ACK");
     d.rest();
 }

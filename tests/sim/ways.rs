@@ -1,7 +1,7 @@
 //! By which way a request goes: names, candidates, transports, and what happens when a way is closed.
 
-use crate::desk::{Desk, Habit, config, ip, ms, secs, uri, user_agent};
-use sipcall::agent::{CallRequest, OutRequest, Refusal, Transport};
+use crate::desk::{Desk, Habit, account, config, ip, ms, secs, uri, user_agent};
+use sipcall::agent::{Account, CallRequest, OutRequest, Refusal, Transport};
 use sipcall::call::{Outcome, Stage, Unreached};
 use sipcall::sim::check;
 use sipcall::wire::Method;
@@ -448,7 +448,7 @@ fn a_connection_that_closes_after_a_challenge_is_opened_again() {
     let mut d = Desk::new();
     let bob = d.bob;
     d.bind(bob, Transport::Tcp, 5060);
-    let work = d.add_account(crate::desk::account());
+    let work = d.add_account(account());
     let call = d.place(CallRequest { account: Some(work), ..CallRequest::new(uri("sip:bob@10.0.0.2;transport=tcp")) });
     let invite = d.expect(bob, "INVITE");
     let alice = d.alice;
@@ -490,5 +490,42 @@ fn a_200_that_comes_again_by_another_connection_is_acknowledged_there() {
     d.say(bob, &invite.within("BYE", 1));
     d.expect(bob, "200 BYE");
     d.assert_kind(call, "answered");
+    d.rest();
+}
+
+/// The place that took our REGISTER is silent: the others of its name are tried.
+#[test]
+fn a_call_whose_registrars_address_fails_goes_to_another_of_the_name() {
+    let mut d = Desk::new();
+    let (alice, bob, carol) = (d.alice, d.bob, d.peer(ip(3)));
+    d.name("edge.example", &[ip(2), ip(3)]);
+    let work = d.add_account(Account { aor: uri("sip:alice@edge.example"), ..account() });
+    d.with(alice, |ua, now| ua.command(now, |agent, _| agent.register(now, work))).unwrap();
+    let register = d.expect(bob, "REGISTER");
+    d.say(bob, &register.reply(200).header("Contact", register.header("Contact")));
+    d.run_for(ms(20));
+    d.unbind(bob, Transport::Udp, 5060);
+    let call = d.place(CallRequest { account: Some(work), ..named() });
+    let invite = d.expect_within(carol, "INVITE", ms(200));
+    d.say(carol, &invite.reply(486));
+    d.expect(carol, "ACK");
+    d.assert_kind(call, "rejected");
+}
+
+/// The name service fails for a moment, and the ACK with it: the 200 that comes again has another try.
+#[test]
+fn an_ack_that_found_no_way_is_tried_again_with_the_next_200() {
+    let mut d = Desk::new();
+    let (bob, call) = (d.bob, d.call());
+    let invite = d.expect(bob, "INVITE");
+    let ok = invite.reply(200).set("Contact", "<sip:peer@later.example>");
+    d.say(bob, &ok);
+    d.expect_silence(bob, ms(400));
+    d.name("later.example", &[ip(2)]);
+    d.say(bob, &ok);
+    d.expect(bob, "ACK");
+    d.hang_up(call);
+    let bye = d.expect(bob, "BYE");
+    d.say(bob, &bye.reply(200));
     d.rest();
 }
