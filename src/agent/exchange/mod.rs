@@ -10,18 +10,20 @@
 //! Whoever owns the request (a call, a registration, the application) hears of it by signals and sees neither
 //! candidates nor challenges that we answer.
 
-use super::event::{FlowFault, Need, Transport, Unsent};
-use super::target::{Candidate, Target, host_of};
+mod credentials;
+mod ways;
+
+use super::event::{Transport, Unsent};
+use super::target::{Candidate, Target};
 use super::{Agent, Failure, Owner, Signal, Timed};
 use crate::call::digest::Signed;
-use crate::call::wallet::{Answered, CannotAnswer};
+use crate::call::wallet::Answered;
 use crate::call::{Draft, Role, Unreached, Way};
 use crate::id::{AccountId, ExchangeId, FlowId, TransactionId};
 use crate::outbox::Transmit;
 use crate::time::Instant;
 use crate::transaction::{Hop, Notice};
-use crate::wire::auth::Challenge;
-use crate::wire::{Framer, HeaderId, Message, MessageRef, Method, Opener, Scheme, Status, UriBuf, Via};
+use crate::wire::{Framer, HeaderId, MessageRef, Method, Opener, Scheme, Status, UriBuf, Via};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -156,18 +158,6 @@ impl Agent {
         id
     }
 
-    /// RFC 3261 §13.2.2.4: the ACK of a 2xx carries the credentials of its INVITE.
-    fn credentials_of_invite(&mut self, id: ExchangeId) {
-        let Some(Owner::Call(call, Role::Ack(_))) = self.exchanges.get(id).map(|exchange| exchange.owner) else {
-            return;
-        };
-        let invite = self.exchange_of(call, Role::Invite).and_then(|invite| self.exchanges.get(invite));
-        let credentials = invite.map(|invite| invite.credentials.clone()).unwrap_or_default();
-        if let Some(exchange) = self.exchanges.get_mut(id) {
-            exchange.credentials = credentials;
-        }
-    }
-
     /// How often messages of that exchange were sent and received more than once.
     pub(super) fn repeated(&self, exchange: &Exchange) -> (u32, u32) {
         let (sent, received) = exchange.again;
@@ -187,132 +177,12 @@ impl Agent {
         }
     }
 
-    /// Finds the places to try: the account's pinned one, numeric ones at once, others by the name service.
-    fn resolve(&mut self, now: Instant, id: ExchangeId, target: Target) {
-        let most = self.config.limits.candidates;
-        let pinned = self.exchanges.get(id).and_then(|e| self.accounts.get(e.account?)).and_then(|account| {
-            let pin = account.pin.as_ref()?;
-            (pin.host == target.host && pin.port == target.port && pin.transport == target.transport)
-                .then_some(pin.addr)
-        });
-        let Some(exchange) = self.exchanges.get_mut(id) else { return };
-        if let Some(addr) = pinned {
-            // One resolved address for REGISTER, refresh and calls: clusters behind one name know us at one of them only.
-            exchange.candidates.push_back(Candidate { transport: target.transport, addr });
-            exchange.pinned = Some(addr);
-            exchange.target = Some(target);
-            return self.next_candidate(now, id, None);
-        }
-        let questions = target.questions();
-        if questions.is_empty() {
-            match target.candidates(most) {
-                Ok(found) => exchange.add(found),
-                Err(cause) => return self.give_up(id, cause),
-            }
-            exchange.target = Some(target);
-            return self.next_candidate(now, id, None);
-        }
-        let name = target.host.clone();
-        exchange.target = Some(target);
-        for kind in questions {
-            let query = self.queries.insert(id);
-            if let Some(exchange) = self.exchanges.get_mut(id) {
-                exchange.queries.push(query);
-            }
-            self.needs.push_back(Need::Resolve { query, name: name.clone(), kind: *kind });
-        }
-    }
-
-    /// One answer of the name service.
-    pub(super) fn resolved(&mut self, now: Instant, id: ExchangeId, answer: super::Resolved) {
-        let most = self.config.limits.candidates;
-        let Some(exchange) = self.exchanges.get_mut(id) else { return };
-        let Some(target) = &mut exchange.target else { return };
-        if !target.answer(answer) {
-            return;
-        }
-        match target.candidates(most) {
-            Ok(found) => {
-                let places: Vec<String> = found.iter().map(|c| c.addr.to_string()).collect();
-                let host = target.host.clone();
-                exchange.add(found);
-                self.decided(id, || format!("{host} is at {}", places.join(", ")));
-                self.next_candidate(now, id, None);
-            }
-            Err(cause) => self.give_up(id, cause),
-        }
-    }
-
     /// Whether it is an INVITE whose call was taken back: there is to be no further attempt.
     fn is_unwanted(&self, id: ExchangeId) -> bool {
         match self.exchanges.get(id).map(|exchange| exchange.owner) {
             Some(Owner::Call(call, Role::Invite)) => self.calls.get(call).is_some_and(|entry| entry.call.is_ending()),
             _ => false,
         }
-    }
-
-    /// Goes on to the next place, or gives up for the reason that the last one failed.
-    fn next_candidate(&mut self, now: Instant, id: ExchangeId, failed: Option<Unreached>) {
-        self.leave_transaction(id);
-        let unwanted = self.is_unwanted(id);
-        let Some(exchange) = self.exchanges.get_mut(id) else { return };
-        if unwanted {
-            exchange.candidates.clear();
-        }
-        exchange.failed = failed.or(exchange.failed.take());
-        let Some(candidate) = exchange.candidates.pop_front() else {
-            if let Some(target) = exchange.pinned.filter(|_| !unwanted).and_then(|_| exchange.target.take()) {
-                // The account's own place will not do; the name may have others.
-                return self.resolve(now, id, target);
-            }
-            let cause = exchange.failed.take().unwrap_or(Unreached::Silent);
-            return self.give_up(id, cause);
-        };
-        exchange.at = Some(candidate.clone());
-        exchange.stage = Stage::Connecting;
-        let known = self.flows.find(candidate.transport, candidate.addr);
-        let flow = known.unwrap_or_else(|| {
-            let framer = candidate.transport.is_reliable().then(|| self.framer(Opener::Us));
-            let flow = self.flows.open(candidate.transport, candidate.addr, framer);
-            self.needs.push_back(Need::Connect {
-                flow,
-                transport: candidate.transport,
-                peer: candidate.addr,
-                identity: None,
-            });
-            flow
-        });
-        let Some(exchange) = self.exchanges.get_mut(id) else { return };
-        exchange.flow = Some(flow);
-        exchange.fresh = known.is_none();
-        let Some(entry) = self.flows.get_mut(flow) else { return };
-        if entry.local.is_some() {
-            self.flow_ready(now, id);
-        } else {
-            entry.waiting.push(id);
-        }
-    }
-
-    /// Its flow is up: an INVITE's owner is asked for the session, others are sent.
-    pub(super) fn flow_ready(&mut self, now: Instant, id: ExchangeId) {
-        let Some(exchange) = self.exchanges.get_mut(id) else { return };
-        if exchange.stage != Stage::Connecting {
-            return;
-        }
-        if exchange.held {
-            exchange.stage = Stage::Held;
-            self.signals.push_back(Signal::Ready(id));
-        } else {
-            self.attempt(now, id);
-        }
-    }
-
-    /// The flow that it waited for is another one now.
-    pub(super) fn flow_joined(&mut self, now: Instant, id: ExchangeId, flow: FlowId) {
-        if let Some(exchange) = self.exchanges.get_mut(id) {
-            exchange.flow = Some(flow);
-        }
-        self.flow_ready(now, id);
     }
 
     /// The owner of an INVITE says what its session is.
@@ -402,75 +272,11 @@ impl Agent {
         draft.write(&way, &exchange.credentials).map_err(|error| Unreached::Unsendable(error.to_string()))
     }
 
-    /// RFC 3261 §18.1.1: a large request goes over a stream, unless its target is known not to listen there.
-    fn is_too_large(&self, now: Instant, id: ExchangeId, at: &Candidate, length: usize) -> bool {
-        let Some(exchange) = self.exchanges.get(id) else { return false };
-        at.transport == Transport::Udp
-            && length > self.config.udp_max
-            && exchange.insisted != Some(Transport::Udp)
-            && self.without_tcp.get(&at.addr).is_none_or(|until| *until <= now)
-    }
-
-    /// Tries TCP first; UDP stays the next candidate.
-    fn try_stream(&mut self, now: Instant, id: ExchangeId, at: Candidate) {
-        let patience = now + self.config.tcp_patience;
-        let addr = at.addr;
-        if let Some(exchange) = self.exchanges.get_mut(id) {
-            exchange.candidates.push_front(at);
-            exchange.candidates.push_front(Candidate { transport: Transport::Tcp, addr });
-        }
-        self.decided(id, || format!("the request is too large for one datagram: trying tcp to {addr}"));
-        self.set_exchange_deadline(id, Some(patience));
-        self.next_candidate(now, id, None);
-    }
-
-    /// The connection that its size asked for took too long.
-    pub(super) fn exchange_timeout(&mut self, now: Instant, id: ExchangeId) {
-        let Some(exchange) = self.exchanges.get_mut(id) else { return };
-        exchange.deadline = None;
-        if exchange.stage == Stage::Connecting {
-            let flow = exchange.flow;
-            if let Some(flow) = flow.and_then(|flow| self.flows.get_mut(flow)) {
-                flow.waiting.retain(|waiting| *waiting != id);
-            }
-            self.candidate_failed(now, id, Unreached::Silent);
-        }
-    }
-
     fn set_exchange_deadline(&mut self, id: ExchangeId, at: Option<Instant>) {
         if let Some(exchange) = self.exchanges.get_mut(id) {
             self.deadlines.set(Timed::Exchange(id), exchange.deadline, at);
             exchange.deadline = at;
         }
-    }
-
-    /// The place that it was tried at will not do.
-    fn candidate_failed(&mut self, now: Instant, id: ExchangeId, cause: Unreached) {
-        let Some(exchange) = self.exchanges.get(id) else { return };
-        if let Some(at) = exchange.at.as_ref().filter(|_| exchange.may_fall_back()) {
-            let (addr, until) = (at.addr, now + WITHOUT_TCP);
-            self.without_tcp.retain(|_, until| *until > now);
-            if self.without_tcp.len() < WITHOUT_TCP_KEPT {
-                self.without_tcp.insert(addr, until);
-            }
-            self.decided(id, || format!("{addr} does not listen on tcp: back to udp"));
-        }
-        if let Some(exchange) = self.exchanges.get(id)
-            && let (Some(account), Some(at)) = (exchange.account.and_then(|a| self.accounts.get_mut(a)), &exchange.at)
-        {
-            account.pin.take_if(|pin| pin.addr == at.addr);
-        }
-        self.next_candidate(now, id, Some(cause));
-    }
-
-    /// A flow that it waited for could not be made.
-    pub(super) fn flow_failed_for(&mut self, now: Instant, id: ExchangeId, fault: &FlowFault) {
-        let cause = match fault {
-            FlowFault::Refused | FlowFault::NoRoute => Unreached::Refused,
-            FlowFault::TimedOut => Unreached::Silent,
-            FlowFault::Other(why) => Unreached::Lost(why.clone()),
-        };
-        self.candidate_failed(now, id, cause);
     }
 
     /// A response that its transaction hands up.
@@ -523,60 +329,6 @@ impl Agent {
         }
     }
 
-    /// Answers a 401 or 407 with a new attempt, if the rules on credentials allow it.
-    fn answer_challenge(&mut self, now: Instant, id: ExchangeId, response: &MessageRef<'_>) -> Result<(), String> {
-        let account_id = self.exchanges.get(id).and_then(|exchange| exchange.account);
-        let account_id = account_id.filter(|account| self.accounts.get(*account).is_some());
-        let Some(account_id) = account_id else { return Err(CannotAnswer::NoCredentials.to_string()) };
-        if !self.is_trusted(id) {
-            return Err("a server that is not the account's asks for credentials: none are sent to it".to_owned());
-        }
-        let realms = realms(response);
-        let dialog = self.exchanges.get(id).and_then(|exchange| exchange.draft.dialog);
-        let cseq = dialog.and_then(|dialog| self.dialogs.get_mut(dialog)).map(crate::call::dialog::Dialog::next_cseq);
-        let (Some(account), Some(exchange)) = (self.accounts.get_mut(account_id), self.exchanges.get_mut(id)) else {
-            return Err(CannotAnswer::NoCredentials.to_string());
-        };
-        let configured = account.config.login.as_ref().and_then(|login| login.realm.as_ref());
-        if configured.is_none() && !account.realms.is_empty() && !realms.iter().all(|r| account.realms.contains(r)) {
-            return Err(CannotAnswer::WrongRealm.to_string());
-        }
-        let (login, policy) = (account.config.login.as_ref(), &account.config.digest);
-        account.wallet.take(response, login, policy, &mut exchange.answered).map_err(|error| error.to_string())?;
-        if account.realms.is_empty() {
-            account.realms.clone_from(&realms);
-        }
-        exchange.draft.cseq = cseq.unwrap_or(exchange.draft.cseq + 1);
-        exchange.fresh = false;
-        let used = account.wallet.used(&exchange.answered);
-        let used = used.map(|(realm, algorithm)| (realm.to_owned(), algorithm.to_owned()));
-        if let (Owner::Call(call, Role::Invite), Some((realm, algorithm))) = (exchange.owner, used) {
-            self.with_call(now, call, |call, cx| call.handle_challenged(cx, realm, algorithm));
-        }
-        let realm = realms.first().cloned().unwrap_or_default();
-        self.decided(id, || format!("challenged by {realm}: answering"));
-        self.leave_transaction(id);
-        self.attempt(now, id);
-        Ok(())
-    }
-
-    /// Whether what this request meets first may ask for the account's credentials (DESIGN: the credentials rule).
-    ///
-    /// Outside dialogs that is the account's registrar or proxy. In dialogs that we started it is the hop that the
-    /// INVITE went to, or the account's server; in the peer's dialogs only the account's server, as hop and as target.
-    fn is_trusted(&self, id: ExchangeId) -> bool {
-        let Some(exchange) = self.exchanges.get(id) else { return false };
-        let Some(account) = exchange.account.and_then(|account| self.accounts.get(account)) else { return false };
-        let at = exchange.at.as_ref().map(|at| at.addr);
-        let hop = exchange.target.as_ref().is_some_and(|target| account.is_own_host(&target.host));
-        let own = hop || at.is_some() && at == account.server;
-        let Some(dialog) = exchange.draft.dialog.and_then(|dialog| self.dialogs.get(dialog)) else { return own };
-        if dialog.by_peer {
-            return own && host_of(&dialog.target.as_uri()).is_some_and(|host| account.is_own_host(&host));
-        }
-        own || at.is_some() && self.calls.get(dialog.owner).is_some_and(|entry| entry.kept.hop == at)
-    }
-
     /// What a transaction of ours tells that is no response.
     pub(super) fn exchange_notice(&mut self, now: Instant, transaction: TransactionId, notice: Notice) {
         let Some(id) = self.by_transaction.get(&transaction).copied() else { return };
@@ -610,15 +362,6 @@ impl Agent {
             }
             self.outbox.push(Transmit { flow, to: at.addr, bytes: bytes.clone() });
         }
-    }
-
-    /// The connection to where it was tried is gone: it is tried there once more, on a new one.
-    fn reconnect(&mut self, now: Instant, id: ExchangeId) {
-        let Some(exchange) = self.exchanges.get_mut(id) else { return };
-        if let Some(at) = exchange.at.take() {
-            exchange.candidates.push_front(at);
-        }
-        self.next_candidate(now, id, None);
     }
 
     /// Cancels the INVITE's transaction.
@@ -667,23 +410,6 @@ impl Agent {
     pub(super) fn framer(&self, opener: Opener) -> Framer {
         Framer::new(opener, self.config.limits.stream_buffer)
     }
-}
-
-/// How long a target is remembered as without TCP.
-const WITHOUT_TCP: crate::time::Duration = crate::time::Duration::from_secs(600);
-/// How many such targets are remembered.
-const WITHOUT_TCP_KEPT: usize = 1024;
-
-/// The realms that a 401 or 407 asks for.
-fn realms<B: AsRef<[u8]>>(response: &Message<B>) -> Vec<String> {
-    use crate::wire::auth::{ProxyAuthenticate, WwwAuthenticate};
-    let www = response.get_all::<WwwAuthenticate<'_>>().filter_map(Result::ok).map(|challenge| challenge.0);
-    let proxy = response.get_all::<ProxyAuthenticate<'_>>().filter_map(Result::ok).map(|challenge| challenge.0);
-    let digest = |challenge: Challenge<'_>| match challenge {
-        Challenge::Digest(digest) => Some(digest.realm.into_owned()),
-        Challenge::Other(_) => None,
-    };
-    www.chain(proxy).filter_map(digest).collect()
 }
 
 impl From<Unreached> for Failure {
