@@ -53,7 +53,6 @@ fn every_request_has_what_it_must_have_and_a_branch_of_its_own() {
 }
 
 /// Proves 3261-8.1.1.1-a.
-/// Proves 3261-13.2.1-a.
 #[test]
 fn a_plain_target_is_request_uri_and_to() {
     let mut d = Desk::new();
@@ -198,7 +197,6 @@ fn a_telephone_number_is_called_through_a_proxy() {
 }
 
 /// Proves 3261-7.4-a.
-/// Proves 3261-18.3-a.
 #[test]
 fn a_body_is_any_octets() {
     let mut d = Desk::new();
