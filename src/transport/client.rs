@@ -179,6 +179,7 @@ pub struct Client {
     node: Handle<ClientNode>,
     shutdown: mpsc::UnboundedSender<oneshot::Sender<Result<(), String>>>,
     locals: Arc<[(Transport, SocketAddr)]>,
+    outlets: mpsc::UnboundedSender<Outlet>,
 }
 
 impl Client {
@@ -203,8 +204,9 @@ impl Client {
         let agent = Arc::new(config.agent);
         let (node, orders) = commands();
         let (shutdown, waiting) = mpsc::unbounded_channel();
-        let client = Self { node, shutdown, locals };
-        let app = ClientApp::new(client.downgrade(), book);
+        let (outlets, plugged) = mpsc::unbounded_channel();
+        let client = Self { node, shutdown, locals, outlets };
+        let app = ClientApp::new(client.downgrade(), book, plugged);
         std::thread::Builder::new().name("sipcall".to_owned()).spawn(move || {
             let make = |now, epoch| UserAgent::new(Agent::new(agent, seed, now, epoch), app);
             let ended = runtime.block_on(driver.run(make, orders));
@@ -279,7 +281,7 @@ impl Client {
     #[must_use]
     pub fn registrations(&self) -> mpsc::Receiver<Registration> {
         let (sender, receiver) = mpsc::channel(256);
-        self.command(move |_, app, _| app.turns = Some(sender));
+        self.listen(Outlet::Turns(sender));
         receiver
     }
 
@@ -317,7 +319,7 @@ impl Client {
     #[must_use]
     pub fn incoming(&self) -> mpsc::Receiver<Incoming> {
         let (sender, receiver) = mpsc::channel(256);
-        self.command(move |_, app, _| app.incoming = Some(sender));
+        self.listen(Outlet::Incoming(sender));
         receiver
     }
 
@@ -326,7 +328,7 @@ impl Client {
     #[must_use]
     pub fn observed(&self) -> mpsc::Receiver<Seen> {
         let (sender, receiver) = mpsc::channel(65_536);
-        self.command(move |_, app, _| app.seen = Some(sender));
+        self.listen(Outlet::Seen(sender));
         receiver
     }
 
@@ -352,6 +354,13 @@ impl Client {
         ended.await.unwrap_or_else(|_| Err("the driver's thread broke down".to_owned()))
     }
 
+    /// Changes where events go. It holds for whatever happens after this returns, unlike a command, which may wait
+    /// while the driver is still reading: who listens and then has itself called gets the call.
+    fn listen(&self, outlet: Outlet) {
+        // Without an application nothing comes any more, and the receiver ends at once.
+        let _ = self.outlets.send(outlet);
+    }
+
     /// Has the driver do something.
     pub(super) fn command(&self, command: impl FnOnce(&mut Agent, &mut ClientApp, Instant) + Send + 'static) {
         self.node.send(move |node: &mut ClientNode, now| node.command(now, |agent, app| command(agent, app, now)));
@@ -369,7 +378,8 @@ impl Client {
 
     fn downgrade(&self) -> WeakClient {
         let shutdown = self.shutdown.downgrade();
-        WeakClient { node: self.node.downgrade(), shutdown, locals: Arc::clone(&self.locals) }
+        let (locals, outlets) = (Arc::clone(&self.locals), self.outlets.clone());
+        WeakClient { node: self.node.downgrade(), shutdown, locals, outlets }
     }
 }
 
@@ -384,12 +394,14 @@ struct WeakClient {
     node: WeakHandle<ClientNode>,
     shutdown: mpsc::WeakUnboundedSender<oneshot::Sender<Result<(), String>>>,
     locals: Arc<[(Transport, SocketAddr)]>,
+    outlets: mpsc::UnboundedSender<Outlet>,
 }
 
 impl WeakClient {
     fn upgrade(&self) -> Option<Client> {
         let locals = Arc::clone(&self.locals);
-        Some(Client { node: self.node.upgrade()?, shutdown: self.shutdown.upgrade()?, locals })
+        let outlets = self.outlets.clone();
+        Some(Client { node: self.node.upgrade()?, shutdown: self.shutdown.upgrade()?, locals, outlets })
     }
 }
 
@@ -421,6 +433,14 @@ pub(super) struct ClientApp {
     incoming: Option<mpsc::Sender<Incoming>>,
     turns: Option<mpsc::Sender<Registration>>,
     seen: Option<mpsc::Sender<Seen>>,
+    outlets: mpsc::UnboundedReceiver<Outlet>,
+}
+
+/// Where events go from now on that belong to no call.
+enum Outlet {
+    Incoming(mpsc::Sender<Incoming>),
+    Turns(mpsc::Sender<Registration>),
+    Seen(mpsc::Sender<Seen>),
 }
 
 /// Who listens to one call.
@@ -431,7 +451,7 @@ pub(super) struct Listener {
 }
 
 impl ClientApp {
-    const fn new(client: WeakClient, ledger: Option<Book>) -> Self {
+    const fn new(client: WeakClient, ledger: Option<Book>, outlets: mpsc::UnboundedReceiver<Outlet>) -> Self {
         Self {
             client,
             ledger,
@@ -442,6 +462,18 @@ impl ClientApp {
             incoming: None,
             turns: None,
             seen: None,
+            outlets,
+        }
+    }
+
+    /// Takes the outlets that were named since the last event.
+    fn plug(&mut self) {
+        while let Ok(outlet) = self.outlets.try_recv() {
+            match outlet {
+                Outlet::Incoming(sender) => self.incoming = Some(sender),
+                Outlet::Turns(sender) => self.turns = Some(sender),
+                Outlet::Seen(sender) => self.seen = Some(sender),
+            }
         }
     }
 
@@ -506,6 +538,7 @@ impl ClientApp {
 
 impl App for ClientApp {
     fn on_event(&mut self, _agent: &mut Agent, _now: Instant, event: Event) {
+        self.plug();
         match event {
             Event::Registered { account, bindings, granted, contact } => {
                 let registered = Registered { bindings, granted, contact };
