@@ -17,6 +17,7 @@ pub use calls::CallMut;
 pub use config::*;
 pub use event::*;
 pub use profile::Profile;
+pub use requests::OWN_HEADERS;
 
 use crate::call::dialog::Dialogs;
 use crate::call::{Action, Call, CallPolicy, Role, Unreached};

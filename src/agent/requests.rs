@@ -10,8 +10,8 @@ use crate::id::{AccountId, CallId, ExchangeId, RequestId};
 use crate::time::Instant;
 use crate::wire::{HeaderId, Method, Quoted, Status, UriBuf, unescape};
 
-/// Header fields that the stack writes itself; an application's would contradict it.
-const OWN: [HeaderId; 14] = [
+/// Header fields that the stack writes itself: an application's would contradict it and is refused.
+pub const OWN_HEADERS: [HeaderId; 14] = [
     HeaderId::Via,
     HeaderId::From,
     HeaderId::To,
@@ -211,7 +211,7 @@ fn headers_of(target: &UriBuf) -> Result<Vec<(String, String)>, Refused> {
         let (name, value) = header.split_once('=').unwrap_or((header, ""));
         let (name, value) = text(name).and_then(|name| Ok((name, text(value)?))).map_err(|_| refused())?;
         let id = HeaderId::of(name.as_bytes());
-        if !OWN.contains(&id) && !UNTRUE.contains(&id) && !name.eq_ignore_ascii_case("body") {
+        if !OWN_HEADERS.contains(&id) && !UNTRUE.contains(&id) && !name.eq_ignore_ascii_case("body") {
             headers.push((name, value));
         }
     }
@@ -222,7 +222,7 @@ fn headers_of(target: &UriBuf) -> Result<Vec<(String, String)>, Refused> {
 fn check_headers(headers: &[(String, String)]) -> Result<(), Refused> {
     for (name, value) in headers {
         let refuse = |why: String| Err(Refused::Header { name: name.clone(), why });
-        if OWN.contains(&HeaderId::of(name.as_bytes())) {
+        if OWN_HEADERS.contains(&HeaderId::of(name.as_bytes())) {
             return refuse("the stack writes this one itself: leave it out".to_owned());
         }
         if let Err(error) = crate::wire::check_header(name, value) {

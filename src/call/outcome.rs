@@ -69,6 +69,19 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every word that [`kind`](Self::kind) can give.
+    pub const KINDS: [&str; 9] = [
+        "answered",
+        "rejected",
+        "cancelled",
+        "no_answer",
+        "auth_failed",
+        "redirected",
+        "unreachable",
+        "violated",
+        "refused",
+    ];
+
     /// One word, stable, as the `outcome.kind` of a record.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

@@ -4,6 +4,7 @@ use super::args::{CallsCommand, OutputFormat};
 use super::config::{Config, ConfigError, duration};
 use super::exit::Exit;
 use super::output::Printer;
+use crate::call::Outcome;
 use crate::record::{CallJson, Durability, Filter, FindError, Row, Store, StoreError, StoredMessage};
 use crate::report::ladder::{Step, ladder};
 use crate::report::text::{clipped, visible};
@@ -27,7 +28,7 @@ pub enum CallsError {
     #[error("there is no call store at {}: it is made with the first call", .0.display())]
     NoStore(PathBuf),
     /// An outcome that is none.
-    #[error("`{}` is no outcome: write one of {}", .0, KINDS.join(", "))]
+    #[error("`{}` is no outcome: write one of {}, interrupted", .0, Outcome::KINDS.join(", "))]
     Outcome(String),
     /// A time that is none.
     #[error("`{0}` is no time: write yesterday, today, 2h, 2026-11-23 or 2026-11-23T10:00:00Z")]
@@ -90,23 +91,13 @@ pub fn run(command: &CallsCommand, config: &Config, columns: usize, printer: &mu
     Ok(Exit::Done)
 }
 
-/// Every `outcome.kind` that a record may hold.
-const KINDS: [&str; 10] = [
-    "answered",
-    "rejected",
-    "cancelled",
-    "no_answer",
-    "auth_failed",
-    "redirected",
-    "unreachable",
-    "violated",
-    "refused",
-    "interrupted",
-];
+/// What a record says of a call whose process was gone before it ended.
+const INTERRUPTED: &str = "interrupted";
 
 fn kind(text: &str) -> Result<String, CallsError> {
     let word = text.replace('-', "_");
-    if KINDS.contains(&word.as_str()) { Ok(word) } else { Err(CallsError::Outcome(visible(text.as_bytes()))) }
+    let known = word == INTERRUPTED || Outcome::KINDS.contains(&word.as_str());
+    if known { Ok(word) } else { Err(CallsError::Outcome(visible(text.as_bytes()))) }
 }
 
 fn list(rows: &[Row], columns: usize, printer: &mut Printer) {

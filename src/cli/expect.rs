@@ -12,17 +12,6 @@ const BY_CODE: [(&str, Exit); 4] = [
     ("no_such_callee", Exit::NoSuchCallee),
     ("media_not_agreed", Exit::NoMedia),
 ];
-const KINDS: [&str; 9] = [
-    "answered",
-    "rejected",
-    "cancelled",
-    "no_answer",
-    "auth_failed",
-    "redirected",
-    "unreachable",
-    "violated",
-    "refused",
-];
 
 /// How a call shall end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +38,7 @@ impl FromStr for Expectation {
     fn from_str(text: &str) -> Result<Self, UnknownExpectation> {
         let word = text.replace('-', "_");
         let by_code = BY_CODE.iter().find(|(name, _)| *name == word).map(|(_, exit)| Self::Code(*exit));
-        let by_kind = || KINDS.iter().find(|kind| **kind == word).map(|kind| Self::Kind(kind));
+        let by_kind = || Outcome::KINDS.iter().find(|kind| **kind == word).map(|kind| Self::Kind(kind));
         let status = || text.parse().ok().filter(|code| (200..=699).contains(code)).map(Self::Status);
         by_code.or_else(by_kind).or_else(status).ok_or(UnknownExpectation)
     }

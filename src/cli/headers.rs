@@ -1,24 +1,8 @@
 //! The grammar of `-H`: `NAME=VALUE` goes through the provider's rules, `NAME: VALUE` is a raw header field.
 
+use crate::agent::OWN_HEADERS;
 use crate::plivo::rules::{self, Broken, NotAPair, Rule, RuleSet};
 use crate::wire::HeaderId;
-
-/// Header fields that the stack writes itself; one more of them would contradict it.
-const OWNED: [HeaderId; 13] = [
-    HeaderId::Via,
-    HeaderId::From,
-    HeaderId::To,
-    HeaderId::CallId,
-    HeaderId::CSeq,
-    HeaderId::Contact,
-    HeaderId::MaxForwards,
-    HeaderId::Route,
-    HeaderId::RecordRoute,
-    HeaderId::ContentLength,
-    HeaderId::ContentType,
-    HeaderId::Authorization,
-    HeaderId::ProxyAuthorization,
-];
 
 /// Whose rules `NAME=VALUE` is held to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +78,7 @@ impl Headers {
         if name.is_empty() || !name.bytes().all(token) {
             return Err(HeaderRefused::Name(name.to_owned()));
         }
-        if OWNED.contains(&HeaderId::of(name.as_bytes())) {
+        if OWN_HEADERS.contains(&HeaderId::of(name.as_bytes())) {
             return Err(HeaderRefused::Owned(name.to_owned()));
         }
         if value.chars().any(|c| c.is_control() && c != '\t') {
