@@ -1,0 +1,79 @@
+//! The words of `sipcall invite`.
+
+use super::shared::{Kept, Shown, Way, Who, http_url, pair, time};
+use crate::cli::expect::Expectation;
+use crate::plivo::rules::RuleSet;
+use clap::Args;
+use std::path::PathBuf;
+
+/// `sipcall invite`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sipcall invite --sandbox echo -H Test=Sample
+  sipcall invite --sandbox busy --expect busy
+  sipcall invite sip:echo@127.0.0.1:5060 --talk 2s --output json
+  sipcall invite --account work +12025551234 -H head1=val1,head2=val2 -v
+
+The exit code tells how it ended: 0 answered, 40 credentials refused, 41 no such callee, 42 busy,
+43 no answer, 44 declined, 45 no media agreed, 46 no audio arrived, 22 and 50 other refusals,
+6 name not found, 7 not reached, 28 no response, 70 an expectation did not hold.")]
+pub struct InviteArgs {
+    /// A sip: or tel: URI, user@host, or +digits or a name at the account's domain
+    pub target: String,
+    /// NAME=VALUE through the provider's rules (Test=Sample goes to Plivo as X-PH-Test: Sample), several with commas;
+    /// or 'NAME: VALUE' as it stands. Repeatable
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
+    pub headers: Vec<String>,
+    /// Which of Plivo's rules to hold headers to: guide, support, sdk or none
+    #[arg(long, value_name = "RULES")]
+    pub header_rules: Option<RuleSet>,
+    /// How long to talk before hanging up [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub talk: Option<String>,
+    /// How long it may ring before the call is cancelled [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub ring_timeout: Option<String>,
+    /// How long everything may take: registering, ringing, talking. Taking leave of a peer that is silent adds up to 2s
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub max_time: Option<String>,
+    /// Offers an inactive stream: nothing is sent or expected
+    #[arg(long, conflicts_with = "require_rtp")]
+    pub no_media: bool,
+    /// Exits 0 if the call ends so and 70 if not: answered, busy, declined, no-answer, ... or a status
+    #[arg(long, value_name = "OUTCOME")]
+    pub expect: Option<Expectation>,
+    /// Exits 70 unless a webhook of the sandbox carried NAME=VALUE. Repeatable
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub expect_param: Vec<(String, String)>,
+    /// Exits 46 if the call is answered and no audio arrives
+    #[arg(long)]
+    pub require_rtp: bool,
+    /// Registers before calling, whatever the account says
+    #[arg(long, overrides_with = "no_register", help_heading = "Account")]
+    pub register: bool,
+    /// Calls without registering, whatever the account says
+    #[arg(long, overrides_with = "register", help_heading = "Account")]
+    pub no_register: bool,
+    /// What the embedded sandbox asks when the call arrives: an answer URL
+    #[arg(long, value_name = "URL", conflicts_with = "answer_xml", value_parser = http_url, help_heading = "Sandbox")]
+    pub answer_url: Option<String>,
+    /// What the embedded sandbox does when the call arrives: a file of Plivo XML
+    #[arg(long, value_name = "FILE", help_heading = "Sandbox")]
+    pub answer_xml: Option<PathBuf>,
+    /// Lets the embedded sandbox call webhooks beyond this machine
+    #[arg(long, help_heading = "Sandbox")]
+    pub allow_net: bool,
+    /// Who we are.
+    #[command(flatten)]
+    pub who: Who,
+    /// How we get there.
+    #[command(flatten)]
+    pub way: Way,
+    /// What is shown besides the result.
+    #[command(flatten)]
+    pub shown: Shown,
+    /// Where the record goes.
+    #[command(flatten)]
+    pub kept: Kept,
+}

@@ -1,0 +1,225 @@
+//! The command line. What is here exists; what does not exist yet is not here.
+
+mod calls;
+mod config;
+mod invite;
+mod options;
+mod register;
+mod sandbox;
+mod shared;
+
+pub use calls::CallsCommand;
+pub use config::ConfigCommand;
+pub use invite::InviteArgs;
+pub use options::OptionsArgs;
+pub use register::RegisterArgs;
+pub use sandbox::SandboxArgs;
+pub use shared::{Kept, Shown, Way, Who};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// curl for SIP: places calls that carry headers, and records how each one ended.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sipcall",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  sipcall invite --sandbox echo -H Test=Sample     one call through a Plivo on this machine
+  sipcall options sip:127.0.0.1:5060               is anybody there, and how fast
+  sipcall calls show last --ladder                 what became of the last call"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// What all commands share.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What all commands share.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Common {
+    /// Reads this file after the project's and your own
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Output and configuration")]
+    pub config: Option<PathBuf>,
+    /// text, json (one document at the end) or jsonl (an event a line)
+    #[arg(long, global = true, value_name = "FORMAT", help_heading = "Output and configuration")]
+    pub output: Option<OutputFormat>,
+    /// Prints no text: the exit code tells
+    #[arg(short, long, global = true, help_heading = "Output and configuration")]
+    pub quiet: bool,
+    /// Shows each message and decision on stderr; twice, retransmissions too
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Output and configuration")]
+    pub verbose: u8,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One document at the end.
+    Json,
+    /// A line for each event.
+    Jsonl,
+}
+
+impl OutputFormat {
+    /// `text`, `json` or `jsonl`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Jsonl => "jsonl",
+        }
+    }
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Places one call, carries headers, prints and records how it ended
+    Invite(Box<InviteArgs>),
+    /// Registers and keeps it alive until Ctrl-C
+    Register(Box<RegisterArgs>),
+    /// Asks whether anybody is there, how fast, and what it supports
+    Options(Box<OptionsArgs>),
+    /// Shows recorded calls
+    #[command(subcommand)]
+    Calls(CallsCommand),
+    /// Runs a Plivo on this machine: registrar, SIP side, Calls API, webhooks, XML
+    Sandbox(Box<SandboxArgs>),
+    /// Writes, shows and finds the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+impl Cli {
+    /// What the flags say of configuration keys: flag and value.
+    #[must_use]
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        let mut settings = Vec::new();
+        let mut set = |flag, value: Option<String>| settings.extend(value.map(|value| (flag, value)));
+        set("output", self.common.output.map(|output| output.as_str().to_owned()));
+        match &self.command {
+            Command::Invite(invite) => {
+                set("header-rules", invite.header_rules.map(|rules| rules.to_string()));
+                set("talk", invite.talk.clone());
+                set("ring-timeout", invite.ring_timeout.clone());
+                set("max-time", invite.max_time.clone());
+                set("register", (invite.register || invite.no_register).then(|| invite.register.to_string()));
+                set("store", invite.kept.store.clone());
+                set("messages", invite.kept.no_messages.then(|| false.to_string()));
+                who_and_way(&mut set, &invite.who, &invite.way);
+            }
+            Command::Register(register) => {
+                set("user", register.aor.clone());
+                who_and_way(&mut set, &register.who, &register.way);
+            }
+            Command::Options(options) => who_and_way(&mut set, &options.who, &options.way),
+            Command::Calls(CallsCommand::List { store, .. } | CallsCommand::Show { store, .. }) => {
+                set("store", store.clone());
+            }
+            Command::Sandbox(_) | Command::Config(_) => {}
+        }
+        settings
+    }
+}
+
+fn who_and_way(set: &mut impl FnMut(&'static str, Option<String>), who: &Who, way: &Way) {
+    set("account", who.account.clone());
+    set("user", who.user.clone());
+    set("auth-user", who.auth_user.clone());
+    set("domain", who.domain.clone());
+    set("display-name", who.display_name.clone());
+    set("expires", who.expires.clone());
+    set("profile", way.profile.clone());
+    set("sandbox", way.sandbox.clone());
+    set("proxy", way.proxy.clone());
+    set("transport", way.transport.clone());
+    set("bind", way.bind.map(|bind| bind.to_string()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_example_in_the_help_parses() {
+        fn examples(command: &clap::Command, found: &mut Vec<String>) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            found.extend(help.lines().map(str::trim).filter(|line| line.starts_with("sipcall ")).map(str::to_owned));
+            command.get_subcommands().for_each(|sub| examples(sub, found));
+        }
+        let mut found = Vec::new();
+        examples(&Cli::command(), &mut found);
+        assert!(found.len() > 15, "{found:?}");
+        for example in found {
+            let line = example.split("   ").next().unwrap();
+            assert!(parse(line).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn flags_become_settings() {
+        let cli = parse("sipcall invite bob --no-register --sandbox=127.0.0.1:8080 --account work --talk 0").unwrap();
+        let settings = cli.settings();
+        for expected in [("register", "false"), ("sandbox", "127.0.0.1:8080"), ("account", "work"), ("talk", "0")] {
+            assert!(settings.contains(&(expected.0, expected.1.to_owned())), "{settings:?}");
+        }
+        assert_eq!(settings.len(), 4);
+    }
+
+    #[test]
+    fn a_sandbox_without_an_address_is_embedded_and_takes_no_target_away() {
+        let cli = parse("sipcall invite --sandbox echo").unwrap();
+        let Command::Invite(invite) = cli.command else { panic!("no invite") };
+        assert_eq!((invite.way.sandbox.as_deref(), invite.target.as_str()), (Some(""), "echo"));
+    }
+
+    #[test]
+    fn the_last_calls_are_named_from_the_end() {
+        let cli = parse("sipcall calls show -2 --ladder").unwrap();
+        assert!(matches!(cli.command, Command::Calls(CallsCommand::Show { id, ladder: true, .. }) if id == "-2"));
+    }
+
+    #[test]
+    fn wrong_usage_is_exit_code_2() {
+        for line in [
+            "sipcall",
+            "sipcall invite",
+            "sipcall invite bob --talk 5x",
+            "sipcall invite bob --expect bussy",
+            "sipcall invite bob --header-rules strict",
+            "sipcall invite bob -u alice:secret@example.com",
+            "sipcall invite bob --resolve a:b",
+            "sipcall invite bob --expect-param X-PH-Test",
+            "sipcall invite bob --password secret",
+            "sipcall options -c 0 sip:a",
+            "sipcall invite bob --sandbox --answer-url example.com/answer",
+            "sipcall sandbox --endpoint alice",
+            "sipcall sandbox --endpoint :secret",
+            "sipcall sandbox --endpoint a@b:secret",
+            "sipcall register --remove-all --query",
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.exit_code() == 2 || line == "sipcall", "{line}");
+        }
+    }
+}

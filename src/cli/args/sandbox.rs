@@ -1,0 +1,65 @@
+//! The words of `sipcall sandbox`.
+
+use super::shared::http_url;
+use clap::Args;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// `sipcall sandbox`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sipcall sandbox
+  sipcall sandbox --sip 127.0.0.1:0 --http 127.0.0.1:0 --ready-file ready.json
+  sipcall sandbox --endpoint alice:wonderland --answer-url http://127.0.0.1:5000/answer
+  sipcall sandbox --callee bob -- python3 make_call.py")]
+pub struct SandboxArgs {
+    /// Where its SIP side listens, UDP and TCP [default: 127.0.0.1:5060; a free port with CMD]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub sip: Option<SocketAddr>,
+    /// Where its HTTP side listens [default: 127.0.0.1:8080; a free port with CMD]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub http: Option<SocketAddr>,
+    /// Somebody who may register. Repeatable
+    #[arg(long, value_name = "USER:PASSWORD", value_parser = endpoint)]
+    pub endpoint: Vec<(String, String)>,
+    /// An endpoint for which the sandbox is the phone itself: it answers every call
+    #[arg(long, value_name = "USER")]
+    pub callee: Option<String>,
+    /// What an endpoint's own call asks
+    #[arg(long, value_name = "URL", conflicts_with = "answer_xml", value_parser = http_url)]
+    pub answer_url: Option<String>,
+    /// What an endpoint's own call does: a file of Plivo XML
+    #[arg(long, value_name = "FILE")]
+    pub answer_xml: Option<PathBuf>,
+    /// Lets webhooks beyond this machine be called
+    #[arg(long)]
+    pub allow_net: bool,
+    /// MA and 18 letters or digits; otherwise made up
+    #[arg(long, value_name = "ID")]
+    pub auth_id: Option<String>,
+    /// The token that opens the API; otherwise made up
+    #[arg(long, value_name = "TOKEN")]
+    pub auth_token: Option<String>,
+    /// Written when all ports listen: addresses and credentials as JSON
+    #[arg(long, value_name = "FILE")]
+    pub ready_file: Option<PathBuf>,
+    /// Prints the environment that programs need to use it
+    #[arg(long)]
+    pub print_env: bool,
+    /// Makes what it makes up the same each time
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// A command to run with the sandbox as its Plivo; the sandbox ends with it, and with its code
+    #[arg(last = true, value_name = "CMD")]
+    pub run: Vec<String>,
+}
+
+fn endpoint(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once(':').filter(|(user, password)| !user.is_empty() && !password.is_empty());
+    let (user, password) = pair.ok_or("write USER:PASSWORD")?;
+    if !user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+        return Err("use only letters, digits and - _ . in the user".to_owned());
+    }
+    Ok((user.to_owned(), password.to_owned()))
+}
