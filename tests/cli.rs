@@ -11,5 +11,8 @@ mod invite;
 #[path = "cli/outcomes.rs"]
 mod outcomes;
 
+#[path = "cli/requests.rs"]
+mod requests;
+
 #[path = "cli/sandbox.rs"]
 mod sandbox;

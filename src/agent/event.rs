@@ -297,8 +297,10 @@ pub enum Event {
         round_trip: Duration,
         /// Who answered.
         from: SocketAddr,
+        /// For a 401 or 407 that is not answered, and a 403 to credentials: why.
+        unauthorized: Option<String>,
     },
-    /// A request of the application got no final response, or none that it may have.
+    /// A request of the application got no final response.
     RequestFailed {
         /// The request.
         request: RequestId,

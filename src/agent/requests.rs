@@ -8,7 +8,8 @@ use crate::call::dialog::way;
 use crate::call::{Call, CallDirection, ContactForm, Draft, Intent, Placing, RecordId};
 use crate::id::{AccountId, CallId, ExchangeId, RequestId};
 use crate::time::Instant;
-use crate::wire::{HeaderId, Method, Quoted, Status, UriBuf, unescape};
+use crate::wire::{HeaderId, Message, Method, Quoted, UriBuf, unescape};
+use std::sync::Arc;
 
 /// Header fields that the stack writes itself: an application's would contradict it and is refused.
 pub const OWN_HEADERS: [HeaderId; 14] = [
@@ -99,7 +100,8 @@ impl Agent {
         }))
     }
 
-    /// Sends a request outside any call and tells its responses by [`Event::Response`].
+    /// Sends a request outside any call and tells its responses by [`Event::Response`], the last of which is the final
+    /// one, or why there is none by [`Event::RequestFailed`].
     ///
     /// # Errors
     /// [`Refused`] for what is wrong with the request itself, INVITE and what only a dialog can send included.
@@ -129,16 +131,9 @@ impl Agent {
 
     pub(super) fn signal_application(&mut self, now: Instant, request: RequestId, id: ExchangeId, signal: Signal) {
         match signal {
-            Signal::Response(_, response) => {
-                let Some(exchange) = self.exchanges.get(id) else { return };
-                let (round_trip, from) = (exchange.round_trip(now), exchange.peer());
-                if let Some(from) = from {
-                    self.events.push_back(Event::Response { request, response, round_trip, from });
-                }
-            }
+            Signal::Response(_, response) => self.tell_response(now, request, id, response, None),
             Signal::Unauthorized(_, response, why) => {
-                let status = response.status().unwrap_or(Status::UNAUTHORIZED);
-                self.events.push_back(Event::RequestFailed { request, failure: Failure::Auth { status, why } });
+                self.tell_response(now, request, id, response, Some(why));
                 self.drop_exchange(id, false);
                 self.requests.remove(request);
             }
@@ -150,6 +145,21 @@ impl Agent {
                 self.requests.remove(request);
             }
             Signal::Ready(_) => {}
+        }
+    }
+
+    fn tell_response(
+        &mut self,
+        now: Instant,
+        request: RequestId,
+        id: ExchangeId,
+        response: Arc<Message>,
+        unauthorized: Option<String>,
+    ) {
+        let Some(exchange) = self.exchanges.get(id) else { return };
+        let round_trip = exchange.round_trip(now);
+        if let Some(from) = exchange.peer() {
+            self.events.push_back(Event::Response { request, response, round_trip, from, unauthorized });
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::agent::Failure;
 use crate::call::{Outcome, Side, Stage, Unreached};
+use crate::transport::Response;
 
 /// What a process ends with. Numbers that curl uses too mean the same there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +117,18 @@ pub fn of_outcome(outcome: &Outcome) -> Exit {
         Outcome::Violated { rule, .. } if is_of_sessions(rule) => Exit::NoMedia,
         Outcome::Violated { .. } => Exit::Violated,
         Outcome::Refused { .. } => Exit::Unwritten,
+    }
+}
+
+/// The code of a response to a request outside calls.
+#[must_use]
+pub fn of_response(response: &Response, lacks_password: bool) -> Exit {
+    match response.message.status() {
+        _ if response.unauthorized.is_some() && lacks_password => Exit::Config,
+        _ if response.unauthorized.is_some() => Exit::Credentials,
+        Some(status) if status.is_success() => Exit::Done,
+        Some(status) => of_status(status.code()),
+        None => Exit::Internal,
     }
 }
 

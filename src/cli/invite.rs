@@ -1,5 +1,6 @@
 //! `sipcall invite`: one call, from the words of a user to an exit code.
 
+use super::address::{Address, address};
 use super::args::InviteArgs;
 use super::config::Config;
 use super::exit::{Circumstances, Exit, of_call};
@@ -10,14 +11,12 @@ use super::output::Printer;
 use super::phone::{
     Home, Identity, NOBODY, Parts, Phone, Unready, held, home, identity, now_unix_ms, profile, store_path,
 };
-use super::target::target;
-use crate::agent::{CallRequest, Event, Profile, Transport};
+use crate::agent::{CallRequest, Event, Profile};
 use crate::call::{CallRecord, Direction, MediaPrefs, Session};
 use crate::plivo::sandbox::{SandboxConfig, SandboxEvent};
 use crate::record::{CallJson, Durability, Store, Told};
 use crate::time::Duration;
 use crate::transport::{Call, CallEvent};
-use crate::wire::UriBuf;
 use std::future::pending;
 use tokio::sync::mpsc;
 
@@ -208,14 +207,10 @@ fn request(
     printer: &mut Printer,
 ) -> Result<(CallRequest, Vec<String>), Unready> {
     let usage = |error: &dyn std::fmt::Display| Unready::new(Exit::Usage, error);
-    let domain = home.map(|home| home.domain.as_str()).or_else(|| config.text("domain"));
-    let target = target(&args.target, domain).map_err(|error| usage(&error))?;
-    if let Some(note) = &target.note {
-        printer.decided(note);
-    }
-    let uri = UriBuf::parse(&target.uri).map_err(|error| usage(&format!("{}: {error}", target.uri)))?;
+    let Address { target, from, route, transport } =
+        address(&args.target, &args.who, &args.way, home, config, printer)?;
     let of_target = || {
-        let host = uri.as_uri().host().map(|host| host.to_string()).unwrap_or_default();
+        let host = target.as_uri().host().map(|host| host.to_string()).unwrap_or_default();
         profile(config.text("profile").unwrap_or("auto"), &host, false)
     };
     let profile: Profile = home.map_or_else(of_target, |home| home.profile.clone());
@@ -223,15 +218,8 @@ fn request(
     for argument in &args.headers {
         headers.add(argument, held(config, &profile)).map_err(|error| usage(&error))?;
     }
-    let parsed = |text: &String| UriBuf::parse(text).map_err(|error| usage(&format!("{text}: {error}")));
-    let mut request = CallRequest::new(uri.clone());
-    request.from = args.who.from.as_ref().map(parsed).transpose()?;
-    request.route = args.way.route.iter().map(parsed).collect::<Result<_, _>>()?;
-    if let (None, Some(proxy)) = (home, config.text("proxy")) {
-        request.route.insert(0, parsed(&proxy.to_owned())?);
-    }
+    let mut request = CallRequest { from, route, transport, ..CallRequest::new(target) };
     request.headers = headers.fields;
-    request.transport = config.text("transport").and_then(Transport::of);
     request.ring_limit = config.time("ring_timeout");
     // Without media the stream is offered as what it will be: nothing flows, either way (RFC 3264 §5.1).
     let direction = if args.no_media { Direction::Inactive } else { Direction::SendRecv };

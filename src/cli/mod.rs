@@ -1,6 +1,8 @@
 //! Floor 6: the command. One file a subcommand; what they share is here and beside it.
 
+mod address;
 pub mod args;
+mod ask;
 pub mod calls;
 pub mod config;
 pub mod exit;
@@ -12,6 +14,7 @@ mod options;
 pub mod output;
 mod phone;
 mod register;
+mod request;
 mod run;
 mod sandbox;
 pub mod target;

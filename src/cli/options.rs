@@ -1,18 +1,14 @@
 //! `sipcall options`: is anybody there, how fast, and what does it support.
 
 use super::args::{OptionsArgs, OutputFormat};
+use super::ask::{Asking, Wording};
 use super::config::{Config, duration};
-use super::exit::{Exit, of_failure};
-use super::guest::Guest;
-use super::headers::{Headers, Held};
+use super::exit::Exit;
 use super::output::Printer;
-use super::phone::{Parts, Phone, Unready, home, identity};
-use super::target::target;
-use crate::agent::{OutRequest, Transport};
-use crate::plivo::sandbox::SandboxConfig;
+use super::phone::Unready;
 use crate::time::Duration;
-use crate::transport::{Client, RequestError, Response};
-use crate::wire::{HeaderId, Method, UriBuf};
+use crate::transport::Response;
+use crate::wire::{HeaderId, Method};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,64 +18,35 @@ use std::net::SocketAddr;
 /// # Errors
 /// [`Unready`] for what kept the first request from leaving.
 pub(super) async fn run(args: &OptionsArgs, config: &Config, printer: &mut Printer) -> Result<Exit, Unready> {
-    let usage = |error: &dyn std::fmt::Display| Unready::new(Exit::Usage, error);
-    // What the words of the user alone can be wrong about is told before a socket is opened or a password asked for.
-    let home = home(config, &args.way)?;
-    let target = target(&args.target, home.as_ref().map(|home| home.domain.as_str())).map_err(|error| usage(&error))?;
-    let uri = UriBuf::parse(&target.uri).map_err(|error| usage(&format!("{}: {error}", target.uri)))?;
-    let mut headers = Headers::default();
-    for argument in &args.headers {
-        headers.add(argument, Held::Plain).map_err(|error| usage(&error))?;
-    }
-    let parsed = |text: &String| UriBuf::parse(text).map_err(|error| usage(&format!("{text}: {error}")));
-    let mut request = OutRequest::new(Method::Options, uri);
-    request.route = args.way.route.iter().map(parsed).collect::<Result<_, _>>()?;
-    request.transport = config.text("transport").and_then(Transport::of);
-    request.headers = headers.fields;
-    request.headers.push(("Accept".to_owned(), "application/sdp".to_owned()));
-    let user = args.who.user.as_deref();
-    let sandbox = Guest::named(&args.way, config, user, || Ok(SandboxConfig::default()), printer).await?;
-    let identity = match &sandbox {
-        Some(guest) => Some(guest.identity(config)),
-        None => identity(config, &args.who)?,
-    };
-    let mut resolve = args.way.resolve.clone();
-    resolve.extend(sandbox.iter().map(Guest::known));
-    let parts = Parts { identity, resolve, shown: args.shown.clone(), kept: None };
-    let mut phone = Phone::ready(config, parts, printer).await?;
-    request.account = phone.account;
-    let asked = ask(args, &request, &mut phone, printer).await;
-    let unwritten = phone.put_down(printer).await;
-    if let Some(why) = &unwritten {
-        printer.error(why);
-    }
-    if let Some(guest) = sandbox {
-        guest.leave(printer).await;
-    }
-    asked.map(|exit| if unwritten.is_some() { Exit::Unwritten } else { exit })
+    let accept = ("Accept".to_owned(), "application/sdp".to_owned());
+    let (method, fields) = (Method::Options, vec![accept]);
+    let wording = Wording { method, target: &args.target, fields, body: None, ask: &args.ask };
+    let mut asking = Asking::ready(wording, config, printer).await?;
+    let asked = ask(args, &mut asking, printer).await;
+    asking.leave(asked, printer).await
 }
 
-async fn ask(
-    args: &OptionsArgs,
-    request: &OutRequest,
-    phone: &mut Phone,
-    printer: &mut Printer,
-) -> Result<Exit, Unready> {
+async fn ask(args: &OptionsArgs, asking: &mut Asking, printer: &mut Printer) -> Result<Exit, Unready> {
     let interval = duration(&args.interval).unwrap_or(Duration::from_secs(1));
-    let timeout = args.timeout.as_deref().and_then(|timeout| duration(timeout).ok());
     let mut asked = Asked::default();
     let mut interrupted = None;
     for number in 1..=args.count {
         if number > 1 {
-            interrupted = phone.watching(printer, tokio::time::sleep(interval)).await.err();
+            interrupted = asking.pause(interval, printer).await.err();
         }
         if interrupted.is_some() {
             break;
         }
-        asked.sent = number;
-        match phone.watching(printer, one(&phone.client.clone(), request, timeout)).await {
-            Err(signal) => interrupted = Some(signal),
-            Ok(Ok(response)) => asked.answered(args, &response, printer),
+        match asking.once(printer).await {
+            // One that was not waited for is not lost.
+            Err(signal) => {
+                interrupted = Some(signal);
+                break;
+            }
+            Ok(Ok(response)) => {
+                asked.unexpected |= asking.expected(&response) == Some(false);
+                asked.answered(args, &response, printer);
+            }
             Ok(Err(unready)) => asked.failed(unready, args.count, printer),
         }
     }
@@ -96,30 +63,11 @@ async fn ask(
     }
 }
 
-/// One request, given up after `timeout`.
-async fn one(client: &Client, request: &OutRequest, timeout: Option<Duration>) -> Result<Response, Unready> {
-    let asked = client.request(request.clone());
-    let answer = match timeout {
-        None => asked.await,
-        Some(timeout) => tokio::time::timeout(timeout, asked)
-            .await
-            .map_err(|_| Unready::new(Exit::TimedOut, format!("no response came within {timeout:?}")))?,
-    };
-    answer.map_err(|error| {
-        let exit = match &error {
-            RequestError::Failed(failure) => of_failure(failure, false),
-            RequestError::Refused(_) => Exit::Usage,
-            RequestError::Closed(_) => Exit::Internal,
-        };
-        Unready::new(exit, format!("{}: {error}", request.target))
-    })
-}
-
 /// What came of all requests so far.
 #[derive(Default)]
 struct Asked {
     sent: u32,
-    times: Vec<Duration>,
+    times: Times,
     /// The responses, for `json`, which prints one document at the end.
     responses: Vec<Value>,
     /// Whether one was not what `--expect` names.
@@ -130,27 +78,27 @@ struct Asked {
 
 impl Asked {
     fn answered(&mut self, args: &OptionsArgs, response: &Response, printer: &mut Printer) {
-        let status = response.message.status().map(crate::wire::Status::code);
-        self.unexpected |= args.expect.is_some() && args.expect != status;
+        self.sent += 1;
         self.failure = None;
         let told = Told::of(response);
         match printer.format() {
             // What does not change is told once.
-            OutputFormat::Text => told.print(self.times.is_empty(), printer),
+            OutputFormat::Text => told.print(self.times.0.is_empty(), printer),
             OutputFormat::Json if args.count > 1 => {
                 self.responses.push(json!(told.fields().into_iter().collect::<BTreeMap<_, _>>()));
             }
             OutputFormat::Json | OutputFormat::Jsonl => printer.fields(&told.fields()),
         }
-        self.times.push(response.round_trip);
+        self.times.add(response.round_trip);
     }
 
     /// One of several that has no answer is loss, and told as such; if none has one, the last tells why.
     fn failed(&mut self, unready: Unready, count: u32, printer: &mut Printer) {
+        self.sent += 1;
         if count > 1 {
             printer.note(&unready.text);
         }
-        if self.times.is_empty() {
+        if self.times.0.is_empty() {
             self.failure = Some(unready);
         }
     }
@@ -215,12 +163,10 @@ impl Told {
 impl Asked {
     /// Loss and percentiles of several.
     fn summarise(&mut self, printer: &mut Printer) {
-        self.times.sort_unstable();
         let (sent, times) = (self.sent, &self.times);
-        let answered = u32::try_from(times.len()).unwrap_or(u32::MAX);
-        let at = |percent: usize| times.get((times.len() * percent / 100).min(times.len().saturating_sub(1)));
-        let ms = |time: Option<&Duration>| time.map(|time| (time.as_secs_f64() * 1e6).round() / 1000.0);
-        let (least, half, p95, most) = (ms(times.first()), ms(at(50)), ms(at(95)), ms(times.last()));
+        let answered = u32::try_from(times.0.len()).unwrap_or(u32::MAX);
+        let ms = |time: Option<Duration>| time.map(|time| (time.as_secs_f64() * 1e6).round() / 1000.0);
+        let [least, half, p95, most] = [0, 50, 95, 100].map(|percent| ms(times.percentile(percent)));
         let lost = f64::from(sent.saturating_sub(answered)) / f64::from(sent.max(1)) * 100.0;
         if printer.format() == OutputFormat::Text {
             let show = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
@@ -234,5 +180,55 @@ impl Asked {
             fields.push(("responses", Value::from(std::mem::take(&mut self.responses))));
         }
         printer.fields(&fields);
+    }
+}
+
+/// Round trips, in order of length.
+#[derive(Debug, Default)]
+struct Times(Vec<Duration>);
+
+impl Times {
+    fn add(&mut self, time: Duration) {
+        let at = self.0.partition_point(|shorter| *shorter <= time);
+        self.0.insert(at, time);
+    }
+
+    /// The shortest round trip that at least so many of a hundred do not exceed: the nearest rank, never a time
+    /// between two that were measured.
+    fn percentile(&self, percent: usize) -> Option<Duration> {
+        let rank = (self.0.len() * percent).div_ceil(100);
+        self.0.get(rank.saturating_sub(1)).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_the_nearest_rank() {
+        let of = |count: u64, percent| {
+            let mut times = Times::default();
+            (1..=count).rev().for_each(|n| times.add(Duration::from_millis(n)));
+            times.percentile(percent).map(|time| time.as_millis())
+        };
+        for (count, percent, expected) in [
+            (0, 50, None),
+            (1, 0, Some(1)),
+            (1, 50, Some(1)),
+            (1, 95, Some(1)),
+            (2, 50, Some(1)),
+            (2, 95, Some(2)),
+            (3, 50, Some(2)),
+            (4, 50, Some(2)),
+            (20, 95, Some(19)),
+            (21, 95, Some(20)),
+            (100, 0, Some(1)),
+            (100, 50, Some(50)),
+            (100, 95, Some(95)),
+            (100, 100, Some(100)),
+        ] {
+            assert_eq!(of(count, percent), expected, "p{percent} of {count}");
+        }
     }
 }

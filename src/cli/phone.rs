@@ -1,4 +1,4 @@
-//! What `invite`, `register` and `options` hold in hand: a client, who we are, and what there is to watch.
+//! What the commands that speak SIP hold in hand: a client, who we are, and what there is to watch.
 
 use super::args::{Kept, Shown, Way, Who};
 use super::config::{AccountSettings, Asked, Config, ConfigError, password};

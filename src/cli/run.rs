@@ -5,7 +5,7 @@ use super::config::{Config, Sources, user_file};
 use super::exit::Exit;
 use super::output::Printer;
 use super::phone::{Unready, columns};
-use super::{calls, config, invite, options, register, sandbox};
+use super::{calls, config, invite, options, register, request, sandbox};
 use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -53,6 +53,8 @@ fn dispatch(command: &Command, config: &Config, printer: &mut Printer) -> Result
         Command::Invite(args) => within(invite::run(args, config, printer)),
         Command::Register(args) => within(register::run(args, config, printer)),
         Command::Options(args) => within(options::run(args, config, printer)),
+        Command::Request(args) => within(request::run(args, config, printer)),
+        Command::Message(args) => within(request::message(args, config, printer)),
         Command::Calls(command) => {
             calls::run(command, config, columns(), printer).map_err(|error| Unready::new(error.exit(), error))
         }

@@ -71,7 +71,7 @@ fn at_domain(name: &str, domain: Option<&str>) -> Option<Target> {
 }
 
 fn noted(uri: String) -> Target {
-    Target { note: Some(format!("calling {uri}")), uri }
+    Target { note: Some(format!("the target is {uri}")), uri }
 }
 
 /// As the user part of a URI: what may not stand there is escaped (RFC 3261 §25.1).
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn what_was_made_of_a_target_is_told() {
         assert_eq!(target("sip:a@b", None).unwrap().note, None);
-        assert_eq!(target("a@b", None).unwrap().note.as_deref(), Some("calling sip:a@b"));
+        assert_eq!(target("a@b", None).unwrap().note.as_deref(), Some("the target is sip:a@b"));
     }
 
     #[test]

@@ -150,6 +150,8 @@ pub struct Response {
     pub round_trip: Duration,
     /// Who answered.
     pub from: SocketAddr,
+    /// For a 401 or 407 that is not answered, and a 403 to credentials: why.
+    pub unauthorized: Option<String>,
 }
 
 /// What somebody who watches sees, when [`AgentConfig::observe`] is set.
@@ -559,12 +561,12 @@ impl App for ClientApp {
             // A client's sessions are the agent's.
             Event::SessionReceived { .. } => {}
             Event::CallEnded { call, record } => self.ended(call, record),
-            Event::Response { request, response, round_trip, from } => {
+            Event::Response { request, response, round_trip, from, unauthorized } => {
                 if response.status().is_some_and(Status::is_provisional) {
                     return;
                 }
                 if let Some(waiting) = self.requests.remove(&request) {
-                    let _ = waiting.send(Ok(Response { message: response, round_trip, from }));
+                    let _ = waiting.send(Ok(Response { message: response, round_trip, from, unauthorized }));
                 }
             }
             Event::RequestFailed { request, failure } => {

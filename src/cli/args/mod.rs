@@ -5,6 +5,7 @@ mod config;
 mod invite;
 mod options;
 mod register;
+mod request;
 mod sandbox;
 mod shared;
 
@@ -13,8 +14,9 @@ pub use config::ConfigCommand;
 pub use invite::InviteArgs;
 pub use options::OptionsArgs;
 pub use register::RegisterArgs;
+pub use request::{MessageArgs, RequestArgs};
 pub use sandbox::SandboxArgs;
-pub use shared::{Kept, Shown, Way, Who};
+pub use shared::{Ask, Kept, Shown, Way, Who};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -90,6 +92,10 @@ pub enum Command {
     Register(Box<RegisterArgs>),
     /// Asks whether anybody is there, how fast, and what it supports
     Options(Box<OptionsArgs>),
+    /// Sends any other request, and shows the response
+    Request(Box<RequestArgs>),
+    /// Sends one text message
+    Message(Box<MessageArgs>),
     /// Shows recorded calls
     #[command(subcommand)]
     Calls(CallsCommand),
@@ -122,7 +128,9 @@ impl Cli {
                 set("user", register.aor.clone());
                 who_and_way(&mut set, &register.who, &register.way);
             }
-            Command::Options(options) => who_and_way(&mut set, &options.who, &options.way),
+            Command::Options(options) => who_and_way(&mut set, &options.ask.who, &options.ask.way),
+            Command::Request(request) => who_and_way(&mut set, &request.ask.who, &request.ask.way),
+            Command::Message(message) => who_and_way(&mut set, &message.ask.who, &message.ask.way),
             Command::Calls(CallsCommand::List { store, .. } | CallsCommand::Show { store, .. }) => {
                 set("store", store.clone());
             }
@@ -212,6 +220,10 @@ mod tests {
             "sipcall invite bob --expect-param X-PH-Test",
             "sipcall invite bob --password secret",
             "sipcall options -c 0 sip:a",
+            "sipcall request BYE sip:a",
+            "sipcall request OPTIONS sip:a --content-type text/plain",
+            "sipcall request OPTIONS",
+            "sipcall message sip:a",
             "sipcall invite bob --sandbox --answer-url example.com/answer",
             "sipcall sandbox --endpoint alice",
             "sipcall sandbox --endpoint :secret",

@@ -1,6 +1,6 @@
 //! The words of `sipcall options`.
 
-use super::shared::{Shown, Way, Who, time};
+use super::shared::{Ask, time};
 use clap::Args;
 
 /// `sipcall options`.
@@ -20,22 +20,7 @@ pub struct OptionsArgs {
     /// How long to wait between two
     #[arg(short, long, value_name = "TIME", default_value = "1s", value_parser = time)]
     pub interval: String,
-    /// How long to wait for each response [default: 32s]
-    #[arg(short = 'W', long, value_name = "TIME", value_parser = time)]
-    pub timeout: Option<String>,
-    /// Exits 70 unless every response has this status
-    #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(200..700))]
-    pub expect: Option<u16>,
-    /// 'NAME: VALUE' as it stands. Repeatable
-    #[arg(short = 'H', long = "header", value_name = "HEADER")]
-    pub headers: Vec<String>,
-    /// Who we are.
+    /// What every request takes.
     #[command(flatten)]
-    pub who: Who,
-    /// How we get there.
-    #[command(flatten)]
-    pub way: Way,
-    /// What is shown besides the result.
-    #[command(flatten)]
-    pub shown: Shown,
+    pub ask: Ask,
 }

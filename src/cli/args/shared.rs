@@ -78,6 +78,29 @@ pub struct Shown {
     pub trace: Option<PathBuf>,
 }
 
+/// What every request outside calls takes.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Ask {
+    /// How long to wait for each response [default: 32s]
+    #[arg(short = 'W', long, value_name = "TIME", value_parser = time)]
+    pub timeout: Option<String>,
+    /// Exits 0 if every response has this status, and 70 if not
+    #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(200..700))]
+    pub expect: Option<u16>,
+    /// 'NAME: VALUE' or NAME=VALUE as it stands, without a provider's prefix: that is for calls. Repeatable
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
+    pub headers: Vec<String>,
+    /// Who we are.
+    #[command(flatten)]
+    pub who: Who,
+    /// How we get there.
+    #[command(flatten)]
+    pub way: Way,
+    /// What is shown besides the result.
+    #[command(flatten)]
+    pub shown: Shown,
+}
+
 /// Where the record goes.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Record")]
