@@ -1,10 +1,12 @@
 //! By which way a request goes: names, candidates, transports, and what happens when a way is closed.
 
-use crate::desk::{Desk, Habit, account, config, ip, ms, secs, uri, user_agent};
-use sipcall::agent::{Account, CallRequest, OutRequest, Refusal, Transport};
+use crate::desk::{Desk, Habit, account, at, config, ip, ms, secs, uri, user_agent};
+use sipcall::agent::{
+    Account, AgentConfig, Answer, CallRequest, Event, Failure, OutRequest, Refusal, Serve, Transport,
+};
 use sipcall::call::{Outcome, Stage, Unreached};
 use sipcall::sim::check;
-use sipcall::wire::Method;
+use sipcall::wire::{Method, Status};
 
 fn named() -> CallRequest {
     CallRequest::new(uri("sip:bob@edge.example"))
@@ -180,6 +182,47 @@ fn silent_tcp_falls_back_to_udp_after_two_seconds() {
     d.say(bob, &invite.reply(486));
     d.expect(bob, "ACK");
     d.assert_kind(call, "rejected");
+    d.rest();
+}
+
+/// Proves 3428-a.
+#[test]
+fn a_large_message_goes_over_tcp_or_not_at_all() {
+    let serve = Serve { methods: vec![Method::Message], users: Vec::new() };
+    let mut d = Desk::with_config(AgentConfig { serve, ..config() });
+    let (alice, bob) = (d.alice, d.bob);
+    d.bind(alice, Transport::Udp, 5060);
+    let text = |length| Some(("text/plain".to_owned(), "x".repeat(length).into()));
+    let message =
+        |length| OutRequest { body: text(length), ..OutRequest::new(Method::Message, uri("sip:bob@10.0.0.2")) };
+    let send = |d: &mut Desk, length| {
+        d.with(alice, |ua, now| ua.command(now, |agent, _| agent.request(now, message(length)))).unwrap();
+    };
+    // Once for the size, and once though the target is known not to listen.
+    for _ in 0..2 {
+        send(&mut d, 1300);
+        d.expect_silence(bob, secs(40));
+    }
+    let failed = |event: &Event| matches!(event, Event::RequestFailed { failure: Failure::Unreached(_), .. });
+    assert_eq!(d.events().into_iter().filter(failed).count(), 2);
+    d.bind(bob, Transport::Tcp, 5060);
+    for (length, transport) in [(1300, Transport::Tcp), (100, Transport::Udp)] {
+        send(&mut d, length);
+        let message = d.expect(bob, "MESSAGE");
+        assert_eq!((message.transport, message.headers("Contact").len()), (transport, 0));
+        d.say(bob, &message.reply(202));
+    }
+    let said = d.request(bob, "MESSAGE", "sip:alice@10.0.0.1", at(1));
+    d.say(bob, &said);
+    d.run_for(ms(20));
+    let incoming = d.events().into_iter().find_map(|event| match event {
+        Event::Incoming { id, .. } => Some(id),
+        _ => None,
+    });
+    let answer = Answer::new(Status::OK);
+    d.with(alice, |ua, now| ua.command(now, |agent, _| agent.respond(now, incoming.unwrap(), answer))).unwrap();
+    assert_eq!(d.expect(bob, "200 MESSAGE").header("Content-Length"), "0");
+    assert_eq!(d.node(alice).agent.counts().dialogs, 0);
     d.rest();
 }
 

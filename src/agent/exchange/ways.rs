@@ -7,7 +7,7 @@ use crate::agent::target::{Candidate, Target};
 use crate::call::Unreached;
 use crate::id::{ExchangeId, FlowId};
 use crate::time::{Duration, Instant};
-use crate::wire::Opener;
+use crate::wire::{Method, Opener};
 
 /// How long a target is remembered as without TCP.
 const WITHOUT_TCP: Duration = Duration::from_secs(600);
@@ -144,21 +144,25 @@ impl Agent {
         self.flow_ready(now, id);
     }
 
-    /// RFC 3261 §18.1.1: a large request goes over a stream, unless its target is known not to listen there.
+    /// RFC 3261 §18.1.1: a large request goes over a stream, unless its target is known not to listen there. A MESSAGE
+    /// goes by no other way (RFC 3428 §8), unless the user insists.
     pub(super) fn is_too_large(&self, now: Instant, id: ExchangeId, at: &Candidate, length: usize) -> bool {
         let Some(exchange) = self.exchanges.get(id) else { return false };
         at.transport == Transport::Udp
             && length > self.config.udp_max
             && exchange.insisted != Some(Transport::Udp)
-            && self.without_tcp.get(&at.addr).is_none_or(|until| *until <= now)
+            && (exchange.draft.method == Method::Message
+                || self.without_tcp.get(&at.addr).is_none_or(|until| *until <= now))
     }
 
-    /// Tries TCP first; UDP stays the next candidate.
+    /// Tries TCP first; UDP stays the next candidate, but for a MESSAGE.
     pub(super) fn try_stream(&mut self, now: Instant, id: ExchangeId, at: Candidate) {
         let patience = now + self.config.tcp_patience;
         let addr = at.addr;
         if let Some(exchange) = self.exchanges.get_mut(id) {
-            exchange.candidates.push_front(at);
+            if exchange.draft.method != Method::Message {
+                exchange.candidates.push_front(at);
+            }
             exchange.candidates.push_front(Candidate { transport: Transport::Tcp, addr });
         }
         self.decided(id, || format!("the request is too large for one datagram: trying tcp to {addr}"));

@@ -39,8 +39,8 @@ Examples:
   sipcall message alice@127.0.0.1:5060 Hello
   sipcall message alice@127.0.0.1:5060 - --expect 202
 
-A text that makes the request larger than 1300 octets goes over TCP where the target takes it (RFC 3261
-section 18.1.1, RFC 3428 section 8), unless --transport says how. Exit codes are those of `sipcall request`.")]
+A text that makes the request larger than 1300 octets goes over TCP (RFC 3428 section 8), unless --transport
+udp insists. Exit codes are those of `sipcall request`.")]
 pub struct MessageArgs {
     /// A sip: or tel: URI, user@host, or +digits or a name at the account's domain
     pub target: String,
