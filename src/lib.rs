@@ -18,7 +18,8 @@
 //!
 //! # With tokio
 //!
-//! `transport::Client` is the agent on a thread of its own, with `async` handles:
+//! `transport::Client` is the agent on a thread of its own, with `async` handles (`examples/call.rs`,
+//! `examples/answer.rs`):
 //!
 //! ```no_run
 //! # #[cfg(feature = "net")]
@@ -36,15 +37,19 @@
 //! # }
 //! ```
 //!
+//! Its own page has two of them call each other.
+//!
 //! # Without
 //!
 //! [`agent::Agent`] is the same as a value: bytes, time and commands go in; bytes, needs and events come out. Whoever
 //! drives it does three things in a loop: tell what happened (`handle_*`), drain what came of it (`poll_transmit`,
-//! `poll_need`, `poll_event`), and wait for the next happening or for `poll_timeout`, whichever is first.
+//! `poll_need`, `poll_event`, until all three are empty), and wait for the next happening or for `poll_timeout`,
+//! whichever is first. [`agent::Agent`] has the contract in full, `examples/own_transport.rs` a whole program over one
+//! `std::net::UdpSocket`, and [`sim`] the same loop without sockets. A first turn of it:
 //!
 //! ```
 //! use sipcall::agent::{Agent, AgentConfig, CallRequest, FlowChange, Need};
-//! use sipcall::time::{Epoch, Instant};
+//! use sipcall::time::{Duration, Epoch, Instant};
 //! use sipcall::wire::{MessageRef, Method, UriBuf};
 //! use std::sync::Arc;
 //!
@@ -61,6 +66,13 @@
 //! let transmit = agent.poll_transmit().expect("the INVITE");
 //! assert_eq!(transmit.to, "192.0.2.7:5060".parse()?);
 //! assert_eq!(MessageRef::parse(&transmit.bytes)?.method(), Some(&Method::Invite));
+//!
+//! // Unless something arrives before, it is sent again after half a second (Timer A). Earlier there is nothing to do.
+//! let wakeup = agent.poll_timeout().expect("it waits for time to pass");
+//! agent.handle_timeout(now + Duration::from_millis(1));
+//! assert!(agent.poll_transmit().is_none() && agent.poll_timeout() == Some(wakeup));
+//! agent.handle_timeout(wakeup.at);
+//! assert_eq!(agent.poll_transmit().map(|again| again.bytes), Some(transmit.bytes));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -78,7 +78,8 @@ pub enum FlowChange {
         /// Our address on it.
         local: SocketAddr,
     },
-    /// An older flow leads there already; the asked-for one is not needed.
+    /// Another flow leads there already, one of [`accept_flow`](crate::agent::Agent::accept_flow) included; the asked-for
+    /// one is not needed, and its name not used any more.
     Joined(FlowId),
     /// It could not be made, or it broke.
     Failed(FlowFault),
@@ -162,11 +163,14 @@ pub enum MediaReport {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal(pub String);
 
-/// Something that the world has to do for the agent.
+/// Something that the world has to do for the agent. What is said to be answered has to be, or the request, call or
+/// stream that asked waits for ever: a need that cannot be met is answered by its failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Need {
-    /// Open a flow to that peer, or name one that leads there; answered by `handle_flow`.
+    /// Open a flow to that peer, or name one that leads there; answered by `handle_flow` with
+    /// [`Up`](FlowChange::Up), [`Joined`](FlowChange::Joined) or [`Failed`](FlowChange::Failed). Nothing is sent on it
+    /// before.
     Connect {
         /// The name that the flow will have.
         flow: FlowId,
@@ -179,7 +183,7 @@ pub enum Need {
     },
     /// Close a flow; not answered.
     Close(FlowId),
-    /// Ask the name service; answered by `handle_resolved`.
+    /// Ask the name service; answered by `handle_resolved` with the same kind, or `Failed`.
     Resolve {
         /// The question's name.
         query: QueryId,
@@ -188,7 +192,8 @@ pub enum Need {
         /// The kind of record.
         kind: RecordKind,
     },
-    /// Make the intent durable; answered by `handle_admitted`.
+    /// Make the intent durable; answered by `handle_admitted`. Asked for by
+    /// [`CallRequest::admit`](crate::agent::CallRequest::admit) alone.
     Admit(Box<Intent>),
     /// Bind an RTP port at this address; answered by [`MediaReport::Opened`] or `Failed`.
     OpenMedia {
@@ -255,7 +260,7 @@ pub enum Event {
         /// Which.
         id: IncomingId,
     },
-    /// A provisional response to our INVITE, 101 to 199 (100 tells only that somebody is there).
+    /// A provisional response to our INVITE; a 100 tells only that somebody is there.
     Progress {
         /// The call.
         call: CallId,

@@ -42,10 +42,25 @@ use std::sync::Arc;
 /// A whole user agent without I/O: bytes, time and commands go in; bytes, needs and events come out.
 ///
 /// Its methods are of four classes. `handle_*` (and `accept_flow`) is what the world says. Bare verbs are commands of
-/// the application. `poll_*` is output: after anything was said, drain `poll_transmit`, `poll_need` and `poll_event`;
-/// [`poll_timeout`](Self::poll_timeout) is not after `now` while something waits there. Nouns are getters.
+/// the application. `poll_*` is output. Nouns are getters.
 ///
-/// Time must not go backwards. Nothing a peer sends is an error to the caller: it is answered, counted or dropped.
+/// # The contract of who drives it
+///
+/// 1. **Drain after everything that was said.** Call `poll_transmit`, `poll_need` and `poll_event` until all three are
+///    empty: to take one thing or to satisfy one need may add others.
+/// 2. **Answer every [`Need`] that is said to be answered**, at once or later, in any order. How long that may take is
+///    up to who answers: only a call's own limits and [`AgentConfig::tcp_patience`] end the waiting. An answer to what is
+///    over already is passed over.
+/// 3. **Call [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) says so**, and ask anew
+///    after each draining: it may come earlier or later than before. To call it early does nothing.
+/// 4. **Tell the true time.** It must not go backwards, and each call takes the time of its happening. What a late timer
+///    should have done is done late, and once.
+///
+/// Nothing a peer sends is an error to the caller: it is answered, counted or dropped. `Err` is for mistakes of the
+/// caller's own, and then nothing was begun.
+///
+/// An application with deadlines of its own can be an [`App`] in a [`UserAgent`], which joins them with the agent's and
+/// drains the events; `examples/own_transport.rs` does all of it by hand.
 #[derive(Debug)]
 pub struct Agent {
     config: Arc<AgentConfig>,
@@ -167,7 +182,8 @@ impl Agent {
 
     // What the world says.
 
-    /// A UDP socket or listener was bound (no peer), or a peer opened a connection.
+    /// A UDP socket or listener was bound (no peer), or a peer opened a connection. A flow without a peer lasts as long
+    /// as the agent; a [`Need::Connect`] may name it as [`Joined`](FlowChange::Joined).
     #[expect(clippy::needless_pass_by_value, reason = "whoever tells it has no further use for it")]
     pub fn accept_flow(&mut self, now: Instant, info: FlowInfo) -> FlowId {
         self.now = now;
@@ -305,7 +321,7 @@ impl Agent {
         self.settle(now);
     }
 
-    /// The time of `poll_timeout` has come.
+    /// The time of `poll_timeout` has come. Does what is due at `now`, and nothing when nothing is.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
         self.transactions.handle_timeout(now, &mut self.outbox);
@@ -345,7 +361,8 @@ impl Agent {
         self.events.pop_front()
     }
 
-    /// When to call `handle_timeout`, and for what.
+    /// When to call `handle_timeout`, and for what; none while nothing waits for time. Not after `now` while output
+    /// waits to be drained.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Wakeup> {
         if !self.outbox.is_empty() || !self.needs.is_empty() || !self.events.is_empty() {

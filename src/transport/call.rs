@@ -11,6 +11,8 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 /// One call. Dropping it hangs up, whatever stage it is in; [`detach`](Self::detach) lets it go on.
+///
+/// Everything that can be waited for may be waited for again, and in any order: what has come stays.
 pub struct Call {
     id: CallId,
     client: Client,
@@ -57,6 +59,47 @@ impl Call {
     }
 
     /// What happens to it, from its beginning; the last is [`CallEvent::Ended`]. Theirs who ask first: none afterwards.
+    ///
+    /// ```
+    /// use sipcall::agent::{Answer, CallRequest};
+    /// use sipcall::transport::{CallEvent, Client, Unanswered};
+    /// use sipcall::wire::{Status, UriBuf};
+    ///
+    /// # use sipcall::agent::{AgentConfig, Serve, Transport};
+    /// # use sipcall::transport::{ClientConfig, DriverConfig};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let serve = Serve { methods: vec![sipcall::wire::Method::Invite], ..Serve::default() };
+    /// # let listen = vec![(Transport::Udp, "127.0.0.1:0".parse()?)];
+    /// # let bob = Client::bind(ClientConfig {
+    /// #     agent: AgentConfig { serve, ..AgentConfig::default() },
+    /// #     driver: DriverConfig { listen, ..DriverConfig::default() },
+    /// #     ..ClientConfig::default()
+    /// # })?;
+    /// # let mut calls_for_bob = bob.incoming();
+    /// # let (_, address) = bob.locals()[0];
+    /// # let alice = Client::bind(ClientConfig::default())?;
+    /// let mut call = alice.invite(CallRequest::new(UriBuf::parse(format!("sip:bob@{address}"))?)).await?;
+    /// let mut events = call.events().expect("nobody asked before");
+    ///
+    /// let mut incoming = calls_for_bob.recv().await.expect("the INVITE");
+    /// incoming.respond(Answer::new(Status::RINGING)).await?;
+    /// while let Some(CallEvent::Progress { status, .. }) = events.recv().await {
+    ///     // A 100 may come first.
+    ///     if status == Status::RINGING {
+    ///         break;
+    ///     }
+    /// }
+    ///
+    /// // Alice takes it back; Bob's agent answers the CANCEL, and the INVITE by 487.
+    /// call.cancel();
+    /// incoming.cancelled().await;
+    /// let Err(Unanswered::Ended(record)) = call.answered().await else { panic!("it was cancelled") };
+    /// assert_eq!(record.outcome.kind(), "cancelled");
+    /// assert!(matches!(events.recv().await, Some(CallEvent::Ended(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn events(&mut self) -> Option<mpsc::Receiver<CallEvent>> {
         self.events.take()
     }
@@ -77,7 +120,7 @@ impl Call {
         }
     }
 
-    /// Waits until it is over; at once if it is.
+    /// Waits until it is over, at whoever's wish; at once if it is.
     ///
     /// # Errors
     /// The client was shut down first.
@@ -115,7 +158,8 @@ impl Call {
         });
     }
 
-    /// Lets it go on without this handle, for as long as the client lives.
+    /// Lets it go on without this handle, for as long as the client lives: until the peer hangs up, or the limit of its
+    /// [request](crate::agent::CallRequest::total_limit).
     pub fn detach(mut self) {
         self.detached = true;
     }
@@ -161,6 +205,43 @@ impl<T> Awaited<T> {
 }
 
 /// A request of a peer that waits for an answer. Dropping it answers 480.
+///
+/// Which requests come is said by [`Serve`](crate::agent::Serve). Beside INVITE these are answered with
+/// [`respond`](Self::respond) alone:
+///
+/// ```
+/// use sipcall::agent::{AgentConfig, Answer, OutRequest, Serve, Transport};
+/// use sipcall::transport::{Client, ClientConfig, DriverConfig};
+/// use sipcall::wire::{Method, Status, UriBuf};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Messages for bob; another user is answered 404 by the agent itself.
+/// let serve = Serve { methods: vec![Method::Message], users: vec!["bob".to_owned()] };
+/// # let listen = vec![(Transport::Udp, "127.0.0.1:0".parse()?)];
+/// # let bob = Client::bind(ClientConfig {
+/// #     agent: AgentConfig { serve, ..AgentConfig::default() },
+/// #     driver: DriverConfig { listen, ..DriverConfig::default() },
+/// #     ..ClientConfig::default()
+/// # })?;
+/// let mut messages = bob.incoming();
+/// # let (_, address) = bob.locals()[0];
+/// # let alice = Client::bind(ClientConfig::default())?;
+/// # for (user, expected) in [("bob", Status::ACCEPTED), ("carol", Status::NOT_FOUND)] {
+/// # let mut message = OutRequest::new(Method::Message, UriBuf::parse(format!("sip:{user}@{address}"))?);
+/// # message.body = Some(("text/plain".to_owned(), "Hello".into()));
+/// # let alice = alice.clone();
+/// # let asked = tokio::spawn(async move { alice.request(message).await });
+/// # if user == "bob" {
+/// let mut incoming = messages.recv().await.expect("the MESSAGE");
+/// assert_eq!(incoming.request.body(), b"Hello");
+/// incoming.respond(Answer::new(Status::ACCEPTED)).await?;
+/// # }
+/// # assert_eq!(asked.await??.message.status(), Some(expected));
+/// # }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Incoming {
     /// The request.
     pub request: Arc<Message>,
@@ -186,7 +267,8 @@ impl Incoming {
         Self { request, from, call, id, cancelled: Awaited::Waiting(cancelled), client, done: false }
     }
 
-    /// Accepts an INVITE.
+    /// Accepts an INVITE. The call is up, and [`Call::answered`] returns, once the caller has acknowledged it; an offer
+    /// that cannot be answered ends it.
     ///
     /// # Errors
     /// It is gone, or the client was shut down.

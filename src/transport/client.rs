@@ -21,6 +21,9 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
 /// What a client is made of.
+///
+/// The default listens nowhere and keeps no record: enough to place calls. Who wants to be called names addresses to
+/// [listen](DriverConfig::listen) on and what the application [serves](AgentConfig::serve).
 #[derive(Default)]
 pub struct ClientConfig {
     /// Policy and limits of the agent.
@@ -128,7 +131,7 @@ pub struct Answered {
 /// What happens to a call.
 #[derive(Clone, Debug)]
 pub enum CallEvent {
-    /// A provisional response.
+    /// A provisional response, 100 included.
     Progress {
         /// Its status.
         status: Status,
@@ -175,7 +178,46 @@ pub(super) type ClientNode = UserAgent<ClientApp>;
 /// thread ends.
 ///
 /// Its futures may be dropped at any point: nothing is lost but the answer. A call whose [`invite`](Self::invite) was
-/// dropped is hung up.
+/// dropped is hung up. They may be awaited in any runtime, or in none: the sockets and timers are on the client's thread.
+///
+/// Two of them, one calling the other:
+///
+/// ```
+/// use sipcall::agent::{Accept, AgentConfig, CallRequest, Serve, Transport};
+/// use sipcall::transport::{Client, ClientConfig, DriverConfig};
+/// use sipcall::wire::{Method, UriBuf};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let serve = Serve { methods: vec![Method::Invite], ..Serve::default() };
+/// let listen = vec![(Transport::Udp, "127.0.0.1:0".parse()?)];
+/// let bob = Client::bind(ClientConfig {
+///     agent: AgentConfig { serve, ..AgentConfig::default() },
+///     driver: DriverConfig { listen, ..DriverConfig::default() },
+///     ..ClientConfig::default()
+/// })?;
+/// let mut calls_for_bob = bob.incoming();
+/// let (_, address) = bob.locals()[0];
+///
+/// let alice = Client::bind(ClientConfig::default())?;
+/// let mut request = CallRequest::new(UriBuf::parse(format!("sip:bob@{address}"))?);
+/// request.headers.push(("X-PH-Test".to_owned(), "Sample".to_owned()));
+/// let mut call = alice.invite(request).await?;
+///
+/// let incoming = calls_for_bob.recv().await.expect("the INVITE");
+/// let header = incoming.request.named("X-PH-Test").map(|header| header.text());
+/// assert_eq!(header.as_deref(), Some("Sample"));
+/// let mut taken = incoming.accept(Accept::default()).await?;
+///
+/// call.answered().await?;
+/// assert_eq!(alice.counts().await?.calls, 1);
+/// let record = call.hang_up().await?;
+/// assert_eq!(record.outcome.kind(), "answered");
+/// assert_eq!(taken.ended().await?.intent.call_id, record.intent.call_id);
+/// alice.shutdown().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Client {
     node: Handle<ClientNode>,
@@ -185,7 +227,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Binds the sockets and starts the driver's thread, and the ledger's if there is one.
+    /// Binds the sockets and starts the driver's thread, and the ledger's if there is one. Needs no runtime.
     ///
     /// # Errors
     /// An address that cannot be bound, a thread that cannot be started, no randomness.
@@ -223,7 +265,8 @@ impl Client {
         &self.locals
     }
 
-    /// Adds an account.
+    /// Adds an account, which nothing is sent for before it registers, calls or asks. Two accounts may have the same
+    /// address-of-record.
     ///
     /// # Errors
     /// The client was shut down.
@@ -236,6 +279,48 @@ impl Client {
     ///
     /// # Errors
     /// Not taken, failed, or shut down. A failed registration may be tried again later.
+    ///
+    /// Another client plays the registrar here:
+    ///
+    /// ```
+    /// use sipcall::agent::{Account, Answer};
+    /// use sipcall::transport::{Client, ClientConfig, RegistrationState};
+    /// use sipcall::wire::{HeaderId, Method, Status, UriBuf};
+    ///
+    /// # use sipcall::agent::{AgentConfig, Serve, Transport};
+    /// # use sipcall::transport::DriverConfig;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let serve = Serve { methods: vec![Method::Register], ..Serve::default() };
+    /// # let listen = vec![(Transport::Udp, "127.0.0.1:0".parse()?)];
+    /// # let registrar = Client::bind(ClientConfig {
+    /// #     agent: AgentConfig { serve, ..AgentConfig::default() },
+    /// #     driver: DriverConfig { listen, ..DriverConfig::default() },
+    /// #     ..ClientConfig::default()
+    /// # })?;
+    /// let mut registers = registrar.incoming();
+    /// let (_, address) = registrar.locals()[0];
+    /// tokio::spawn(async move {
+    ///     while let Some(mut register) = registers.recv().await {
+    ///         let contact = register.request.text(HeaderId::Contact).unwrap_or_default();
+    ///         let _ = register.respond(Answer::new(Status::OK).header("Contact", contact)).await;
+    ///     }
+    /// });
+    ///
+    /// let client = Client::bind(ClientConfig::default())?;
+    /// let mut turns = client.registrations();
+    /// let mut account = Account::new("work", UriBuf::parse("sip:alice@example.com")?);
+    /// account.registrar = Some(UriBuf::parse(format!("sip:{address}"))?);
+    /// let account = client.add_account(account).await?;
+    ///
+    /// let registered = client.register(account).await?;
+    /// assert!(registered.bindings.iter().any(|binding| binding.ours));
+    /// client.unregister(account).await?;
+    /// assert!(matches!(turns.recv().await.map(|turn| turn.state), Some(RegistrationState::Registered(_))));
+    /// assert!(matches!(turns.recv().await.map(|turn| turn.state), Some(RegistrationState::Unregistered)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn register(&self, account: AccountId) -> Result<Registered, RequestError> {
         self.registered(account, Agent::register).await
     }
@@ -279,7 +364,8 @@ impl Client {
         answer.await.map_err(|_| Closed)?.map_err(RequestError::Failed)
     }
 
-    /// Every turn of every registration from now on. Turns beyond 256 that nobody takes are lost.
+    /// Every turn of every registration from now on. Turns beyond 256 that nobody takes are lost. Asking again ends the
+    /// receiver of before.
     #[must_use]
     pub fn registrations(&self) -> mpsc::Receiver<Registration> {
         let (sender, receiver) = mpsc::channel(256);
@@ -287,10 +373,11 @@ impl Client {
         receiver
     }
 
-    /// Places a call.
+    /// Places a call. It returns as soon as the agent has taken it: what becomes of it comes from the [`Call`], whose
+    /// dropping hangs up.
     ///
     /// # Errors
-    /// Not taken, or shut down. What the peer says comes from the [`Call`].
+    /// Not taken, or shut down.
     pub async fn invite(&self, request: CallRequest) -> Result<Call, CommandError> {
         let client = self.clone();
         let call = self.ask(move |agent, app, now| {
@@ -301,10 +388,42 @@ impl Client {
         Ok(call.await??)
     }
 
-    /// Sends a request and returns the final response, of any class; provisional ones are skipped.
+    /// Sends a request and returns the final response, of any class; provisional ones are skipped. A challenge is
+    /// answered with the account's credentials; one that is not comes back as the 401 or 407 that it is, with
+    /// [why](Response::unauthorized).
     ///
     /// # Errors
-    /// Not taken, failed, or shut down.
+    /// Not taken, without any response, or shut down.
+    ///
+    /// ```
+    /// use sipcall::agent::OutRequest;
+    /// use sipcall::wire::{HeaderId, Method, Status, UriBuf};
+    ///
+    /// # use sipcall::agent::Transport;
+    /// # use sipcall::transport::{Client, ClientConfig, DriverConfig, RequestError};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let listen = vec![(Transport::Udp, "127.0.0.1:0".parse()?)];
+    /// # let driver = DriverConfig { listen, ..DriverConfig::default() };
+    /// # let bob = Client::bind(ClientConfig { driver, ..ClientConfig::default() })?;
+    /// # let (_, address) = bob.locals()[0];
+    /// # let client = Client::bind(ClientConfig::default())?;
+    /// let bob_uri = UriBuf::parse(format!("sip:{address}"))?;
+    /// let response = client.request(OutRequest::new(Method::Options, bob_uri.clone())).await?;
+    /// assert_eq!(response.message.status(), Some(Status::OK));
+    /// assert!(response.message.lists(HeaderId::Allow, "INVITE"));
+    /// println!("{} answered after {:?}", response.from, response.round_trip);
+    ///
+    /// let mut message = OutRequest::new(Method::Message, bob_uri);
+    /// message.body = Some(("text/plain".to_owned(), "Hello".into()));
+    /// // Bob does not serve MESSAGE: its agent says so by itself.
+    /// assert_eq!(client.request(message).await?.message.status(), Some(Status::METHOD_NOT_ALLOWED));
+    ///
+    /// let invite = OutRequest::new(Method::Invite, UriBuf::parse("sip:bob@192.0.2.7")?);
+    /// assert!(matches!(client.request(invite).await, Err(RequestError::Refused(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn request(&self, request: OutRequest) -> Result<Response, RequestError> {
         let (told, answer) = oneshot::channel();
         self.ask(move |agent, app, now| {
@@ -317,7 +436,7 @@ impl Client {
     }
 
     /// The requests that [`AgentConfig::serve`] hands to the application, from now on. While nobody takes them, or
-    /// 256 wait, they are answered 480.
+    /// 256 wait, they are answered 480. Asking again ends the receiver of before.
     #[must_use]
     pub fn incoming(&self) -> mpsc::Receiver<Incoming> {
         let (sender, receiver) = mpsc::channel(256);
@@ -326,7 +445,35 @@ impl Client {
     }
 
     /// What crosses the wire and what is decided, from now on, when [`AgentConfig::observe`] is set. What comes while
-    /// 65,536 wait is lost.
+    /// 65,536 wait is lost. Asking again ends the receiver of before.
+    ///
+    /// ```
+    /// use sipcall::agent::{AgentConfig, OutRequest};
+    /// use sipcall::transport::{Client, ClientConfig, Seen};
+    /// use sipcall::wire::{MessageRef, Method, UriBuf};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let peer = std::net::UdpSocket::bind("127.0.0.1:0")?;
+    /// # let address = peer.local_addr()?;
+    /// let agent = AgentConfig { observe: true, ..AgentConfig::default() };
+    /// let client = Client::bind(ClientConfig { agent, ..ClientConfig::default() })?;
+    /// let mut seen = client.observed();
+    /// let ping = OutRequest::new(Method::Options, UriBuf::parse(format!("sip:{address}"))?);
+    /// let waiting = tokio::spawn(async move { client.request(ping).await });
+    ///
+    /// let first = loop {
+    ///     match seen.recv().await.expect("the client lives") {
+    ///         Seen::Message(message) => break message,
+    ///         Seen::Decided { text, .. } => println!("* {text}"),
+    ///     }
+    /// };
+    /// assert!(first.sent && first.peer == address);
+    /// assert_eq!(MessageRef::parse(&first.redacted)?.method(), Some(&Method::Options));
+    /// # waiting.abort();
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn observed(&self) -> mpsc::Receiver<Seen> {
         let (sender, receiver) = mpsc::channel(65_536);
@@ -334,7 +481,7 @@ impl Client {
         receiver
     }
 
-    /// How much is alive.
+    /// How much is alive: all zero at rest, when nothing leaks.
     ///
     /// # Errors
     /// The client was shut down.
@@ -342,7 +489,8 @@ impl Client {
         self.ask(|agent, _, _| agent.counts()).await
     }
 
-    /// Ends the client as it stands, calls included, and waits until the ledger has written what it was given.
+    /// Ends the client as it stands, calls included, and waits until the ledger has written what it was given. Peers
+    /// are not told: hang up and unregister before, for who cares. Every clone, call and receiver of it ends with it.
     ///
     /// # Errors
     /// The first error of [`Ledger::ended`], or the system's that ended the driver.
