@@ -1,9 +1,10 @@
 //! Challenges: answered once, again only when stale, and only to the account's own servers.
 
 use crate::desk::{Desk, account, ip, ms, secs, uri};
-use sipcall::agent::{Account, CallRequest};
+use sipcall::agent::{Account, CallRequest, Event, OutRequest};
 use sipcall::id::CallId;
 use sipcall::sim::{Crafted, Received};
+use sipcall::wire::{Method, Status};
 
 fn challenged(request: &Received, status: u16, nonce: &str, stale: bool) -> Crafted {
     let name = if status == 401 { "WWW-Authenticate" } else { "Proxy-Authenticate" };
@@ -232,4 +233,34 @@ fn the_server_of_a_former_account_gets_no_digest() {
     d.expect(bob, "ACK");
     d.expect_silence(bob, secs(10));
     d.assert_kind(call, "auth_failed");
+}
+
+/// What the application asks for comes back whatever its class: a challenge that is not answered too, once, with why.
+#[test]
+fn a_challenge_that_is_not_answered_is_the_response_of_a_request() {
+    let mut d = Desk::new();
+    let (alice, bob, work) = (d.alice, d.bob, d.add_account(account()));
+    for (account, challenges) in [(None, 1), (Some(work), 2)] {
+        let options = OutRequest { account, ..OutRequest::new(Method::Options, uri("sip:bob@10.0.0.2")) };
+        d.with(alice, |ua, now| ua.command(now, |agent, _| agent.request(now, options))).unwrap();
+        for _ in 0..challenges {
+            let asked = d.expect(bob, "OPTIONS");
+            d.say(bob, &challenged(&asked, 401, "n1", false));
+        }
+        d.expect_silence(bob, secs(1));
+    }
+    let told: Vec<_> = d
+        .events()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Response { response, unauthorized, .. } => Some((response.status(), unauthorized)),
+            Event::RequestFailed { failure, .. } => panic!("{failure}"),
+            _ => None,
+        })
+        .collect();
+    let [(anonymous, none), (known, wrong)] = &told[..] else { panic!("{told:?}") };
+    assert_eq!((anonymous, known), (&Some(Status::UNAUTHORIZED), &Some(Status::UNAUTHORIZED)));
+    assert!(none.as_ref().is_some_and(|why| why.contains("none are configured")), "{none:?}");
+    assert!(wrong.as_ref().is_some_and(|why| why.contains("check user and password")), "{wrong:?}");
+    d.rest();
 }
