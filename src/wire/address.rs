@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
-use super::grammar::{self, Cursor, TOKEN, VALUE, is_lws, trim};
+use super::grammar::{self, Cursor, TOKEN, is_lws, trim};
 use super::header::{HeaderError, HeaderErrorKind, TypedHeader};
 use super::name::HeaderId;
 use super::params::Params;
+use super::scan::find;
 use super::uri::{Uri, UriError, UriErrorKind};
 use super::{bound, unfolded};
 
@@ -55,6 +56,7 @@ pub struct NameAddr<'a> {
     pub uri: Uri<'a>,
     /// The parameters after it.
     pub params: Params<'a>,
+    tag: Option<&'a str>,
 }
 
 impl<'a> NameAddr<'a> {
@@ -63,7 +65,10 @@ impl<'a> NameAddr<'a> {
         Self::parse_with(value, |_, _| true)
     }
 
-    fn parse_with(value: &'a [u8], check: impl FnMut(&'a str, Option<&'a str>) -> bool) -> Result<Self, HeaderError> {
+    fn parse_with(
+        value: &'a [u8],
+        mut check: impl FnMut(&'a str, Option<&'a str>) -> bool,
+    ) -> Result<Self, HeaderError> {
         let mut cursor = Cursor::new(value);
         if cursor.peek().is_none() {
             return cursor.fail(HeaderErrorKind::Empty);
@@ -73,7 +78,7 @@ impl<'a> NameAddr<'a> {
         let at = cursor.at();
         let rest = cursor.rest();
         let end = if angled {
-            match memchr::memchr(b'>', rest) {
+            match find(b'>', rest) {
                 Some(end) => end,
                 None => return cursor.fail(HeaderErrorKind::Angle),
             }
@@ -91,13 +96,19 @@ impl<'a> NameAddr<'a> {
         };
         let uri = Uri::of(raw).map_err(malformed)?;
         cursor.skip(usize::from(angled));
-        let params = Params::header(&mut cursor, check)?;
-        Ok(Self { display, uri, params })
+        let mut tag = None;
+        let params = Params::header(&mut cursor, |name, value| {
+            if name.len() == 3 && name.eq_ignore_ascii_case("tag") {
+                tag = tag.or(value);
+            }
+            check(name, value)
+        })?;
+        Ok(Self { display, uri, params, tag })
     }
 
     /// The tag; `None` when absent (RFC 2543 peers send none).
     pub fn tag(&self) -> Option<&'a str> {
-        self.params.value("tag")
+        self.tag
     }
 
     /// The expires parameter in seconds. A malformed one counts as absent (RFC 3261 §20.10: treat it as 3600).
@@ -113,6 +124,9 @@ impl<'a> NameAddr<'a> {
 
 /// The display name here, up to the `<` that must follow one. Nothing is consumed before a bare `addr-spec`.
 fn display_name<'a>(cursor: &mut Cursor<'a>) -> Result<Option<DisplayName<'a>>, HeaderError> {
+    if cursor.peek() == Some(b'<') {
+        return Ok(None);
+    }
     let start = cursor.at();
     let too_long = HeaderError { kind: HeaderErrorKind::DisplayName, offset: start };
     if cursor.peek() == Some(b'"') {
@@ -157,7 +171,8 @@ fn qvalue(text: &str) -> Option<u16> {
 }
 
 fn is_token(value: Option<&str>) -> bool {
-    value.is_some_and(|value| grammar::all(value.as_bytes(), VALUE))
+    // A bare value is of the class already.
+    value.is_some_and(|value| !value.starts_with('"'))
 }
 
 /// A Contact value (RFC 3261 §20.10).

@@ -7,8 +7,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::grammar::{self, Elements};
-use super::{HeaderError, HeaderErrorKind, HeaderId, Quoted, TypedHeader, bound, unquoted};
+use super::grammar::{self, BARE, Cursor, QUOTED, TOKEN};
+use super::params::unescaped;
+use super::{HeaderError, HeaderErrorKind, HeaderId, Quoted, TypedHeader, bound};
 
 /// The value of `WWW-Authenticate` or `Proxy-Authenticate`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ impl<'a> Challenge<'a> {
     /// [`HeaderError`] if there is no scheme, or `Digest` has no realm or nonce, or a parameter is broken or doubled.
     pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
         match Parameters::of(value)? {
-            Scheme::Digest(parameters) => DigestChallenge::of(&parameters).map(Self::Digest),
+            Scheme::Digest(parameters) => DigestChallenge::of(parameters).map(Self::Digest),
             Scheme::Other(scheme) => Ok(Self::Other(scheme)),
         }
     }
@@ -54,17 +55,23 @@ pub struct DigestChallenge<'a> {
 }
 
 impl<'a> DigestChallenge<'a> {
-    fn of(parameters: &Parameters<'a>) -> Result<Self, HeaderError> {
-        Ok(Self {
-            realm: parameters.needed("realm")?,
-            nonce: parameters.needed("nonce")?,
-            domain: parameters.text("domain"),
-            opaque: parameters.text("opaque"),
-            stale: parameters.is_true("stale"),
-            algorithm: parameters.text("algorithm"),
-            qop: parameters.text("qop"),
-            userhash: parameters.is_true("userhash"),
-        })
+    fn of(mut parameters: Parameters<'a>) -> Result<Self, HeaderError> {
+        let (mut realm, mut nonce, mut found) = (None, None, Self::default());
+        while let Some(parameter) = parameters.next()? {
+            match parameter.name() {
+                Name::Realm => parameter.text(&mut realm)?,
+                Name::Nonce => parameter.text(&mut nonce)?,
+                Name::Domain => parameter.text(&mut found.domain)?,
+                Name::Opaque => parameter.text(&mut found.opaque)?,
+                Name::Algorithm => parameter.text(&mut found.algorithm)?,
+                Name::Qop => parameter.text(&mut found.qop)?,
+                Name::Stale => found.stale = parameter.is_true(),
+                Name::Userhash => found.userhash = parameter.is_true(),
+                _ => {}
+            }
+        }
+        (found.realm, found.nonce) = (parameters.needed(realm)?, parameters.needed(nonce)?);
+        Ok(found)
     }
 
     /// Whether `quality` (`auth`, `auth-int`) is on offer.
@@ -106,7 +113,7 @@ impl<'a> Credentials<'a> {
     /// doubled.
     pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
         match Parameters::of(value)? {
-            Scheme::Digest(parameters) => DigestCredentials::of(&parameters).map(Self::Digest),
+            Scheme::Digest(parameters) => DigestCredentials::of(parameters).map(Self::Digest),
             Scheme::Other(scheme) => Ok(Self::Other(scheme)),
         }
     }
@@ -140,20 +147,31 @@ pub struct DigestCredentials<'a> {
 }
 
 impl<'a> DigestCredentials<'a> {
-    fn of(parameters: &Parameters<'a>) -> Result<Self, HeaderError> {
-        Ok(Self {
-            username: parameters.needed("username")?,
-            realm: parameters.needed("realm")?,
-            nonce: parameters.needed("nonce")?,
-            uri: parameters.needed("uri")?,
-            response: parameters.needed("response")?,
-            algorithm: parameters.text("algorithm"),
-            cnonce: parameters.text("cnonce"),
-            opaque: parameters.text("opaque"),
-            qop: parameters.text("qop"),
-            nc: parameters.count("nc")?,
-            userhash: parameters.is_true("userhash"),
-        })
+    fn of(mut parameters: Parameters<'a>) -> Result<Self, HeaderError> {
+        let (mut username, mut realm, mut nonce, mut uri, mut response) = (None, None, None, None, None);
+        let mut found = Self::default();
+        while let Some(parameter) = parameters.next()? {
+            match parameter.name() {
+                Name::Username => parameter.text(&mut username)?,
+                Name::Realm => parameter.text(&mut realm)?,
+                Name::Nonce => parameter.text(&mut nonce)?,
+                Name::Uri => parameter.text(&mut uri)?,
+                Name::Response => parameter.text(&mut response)?,
+                Name::Algorithm => parameter.text(&mut found.algorithm)?,
+                Name::Cnonce => parameter.text(&mut found.cnonce)?,
+                Name::Opaque => parameter.text(&mut found.opaque)?,
+                Name::Qop => parameter.text(&mut found.qop)?,
+                Name::Nc => parameter.count(&mut found.nc)?,
+                Name::Userhash => found.userhash = parameter.is_true(),
+                _ => {}
+            }
+        }
+        found.username = parameters.needed(username)?;
+        found.realm = parameters.needed(realm)?;
+        found.nonce = parameters.needed(nonce)?;
+        found.uri = parameters.needed(uri)?;
+        found.response = parameters.needed(response)?;
+        Ok(found)
     }
 }
 
@@ -193,14 +211,18 @@ impl<'a> TypedHeader<'a> for AuthenticationInfo<'a> {
     const ID: HeaderId = HeaderId::AuthenticationInfo;
 
     fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
-        let parameters = Parameters::list(value, text_of(value)?)?;
-        Ok(Self {
-            nextnonce: parameters.text("nextnonce"),
-            qop: parameters.text("qop"),
-            rspauth: parameters.text("rspauth"),
-            cnonce: parameters.text("cnonce"),
-            nc: parameters.count("nc")?,
-        })
+        let (mut parameters, mut found) = (Parameters { cursor: Cursor::new(value), count: 0 }, Self::default());
+        while let Some(parameter) = parameters.next()? {
+            match parameter.name() {
+                Name::Nextnonce => parameter.text(&mut found.nextnonce)?,
+                Name::Qop => parameter.text(&mut found.qop)?,
+                Name::Rspauth => parameter.text(&mut found.rspauth)?,
+                Name::Cnonce => parameter.text(&mut found.cnonce)?,
+                Name::Nc => parameter.count(&mut found.nc)?,
+                _ => {}
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -238,106 +260,141 @@ enum Scheme<'a> {
     Other(&'a str),
 }
 
-/// `name=value` pairs separated by commas, each name once.
+/// `name=value` pairs separated by commas, read one after the other.
 struct Parameters<'a> {
-    whole: &'a [u8],
-    pairs: Vec<(&'a str, &'a str)>,
+    cursor: Cursor<'a>,
+    count: usize,
+}
+
+/// One pair.
+struct Parameter<'a> {
+    name: &'a str,
+    /// Without quotes, escapes and folds as written.
+    value: &'a str,
+    /// Whether the value has escapes or folds.
+    is_plain: bool,
+    at: usize,
+}
+
+macro_rules! names {
+    ($($name:ident)*) => {
+        /// The parameters that mean something here.
+        enum Name { $($name,)* Other }
+
+        impl Parameter<'_> {
+            fn name(&self) -> Name {
+                $(if self.name.eq_ignore_ascii_case(stringify!($name)) { return Name::$name })*
+                Name::Other
+            }
+        }
+    };
+}
+
+names! {
+    Username Realm Nonce Uri Response Algorithm Cnonce Opaque Qop Nc Userhash Domain Stale Nextnonce Rspauth
 }
 
 impl<'a> Parameters<'a> {
     fn of(value: &'a [u8]) -> Result<Scheme<'a>, HeaderError> {
-        let trimmed = grammar::trim(value);
-        let end = grammar::run(trimmed, grammar::TOKEN);
-        let (scheme, rest) = trimmed.split_at_checked(end).unwrap_or_default();
-        let scheme = grammar::token(scheme).ok_or_else(|| broken(value, trimmed))?;
+        let mut cursor = Cursor::new(value);
+        let scheme = cursor.run(TOKEN, HeaderErrorKind::Parameter)?;
         if !scheme.eq_ignore_ascii_case("Digest") {
             return Ok(Scheme::Other(scheme));
         }
-        if !rest.first().is_some_and(|octet| grammar::is_lws(*octet)) {
-            return Err(broken(value, rest));
+        if !cursor.peek().is_some_and(grammar::is_lws) {
+            return cursor.fail(HeaderErrorKind::Parameter);
         }
-        Self::list(value, text_of(rest)?).map(Scheme::Digest)
+        Ok(Scheme::Digest(Self { cursor, count: 0 }))
     }
 
-    fn list(whole: &'a [u8], text: &'a str) -> Result<Self, HeaderError> {
-        let mut pairs: Vec<(&str, &str)> = Vec::with_capacity(12);
+    /// The next pair; `None` at the end.
+    fn next(&mut self) -> Result<Option<Parameter<'a>>, HeaderError> {
+        let cursor = &mut self.cursor;
         // Empty elements are seen in the field and mean nothing.
-        for element in Elements::of(text.as_bytes()).filter(|element| !element.is_empty()) {
-            let pair = pair(element).filter(|(name, _)| !pairs.iter().any(|(seen, _)| seen.eq_ignore_ascii_case(name)));
-            pairs.push(pair.ok_or_else(|| broken(whole, element))?);
-            if pairs.len() > bound::PARAMETERS {
-                return Err(HeaderError { kind: HeaderErrorKind::TooMany, offset: offset_in(whole, element) });
+        loop {
+            cursor.lws();
+            if !cursor.eat(b',') {
+                break;
             }
         }
-        Ok(Self { whole, pairs })
-    }
-
-    fn raw(&self, name: &str) -> Option<&'a str> {
-        self.pairs.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
-    }
-
-    /// The value without quotes, escapes and folds.
-    fn text(&self, name: &str) -> Option<Cow<'a, str>> {
-        let text = unquoted(self.raw(name)?);
-        Some(if text.contains(['\r', '\n']) { text.replace(['\r', '\n'], "").into() } else { text })
-    }
-
-    fn needed(&self, name: &str) -> Result<Cow<'a, str>, HeaderError> {
-        self.text(name).ok_or(HeaderError { kind: HeaderErrorKind::MissingParameter, offset: self.whole.len() })
-    }
-
-    fn is_true(&self, name: &str) -> bool {
-        self.text(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
-    }
-
-    fn count(&self, name: &str) -> Result<Option<u32>, HeaderError> {
-        let Some(raw) = self.raw(name) else { return Ok(None) };
-        let digits = unquoted(raw);
-        let all_hex = digits.len() == 8 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        let count = if all_hex { u32::from_str_radix(&digits, 16).ok() } else { None };
-        count.map(Some).ok_or_else(|| broken(self.whole, raw.as_bytes()))
-    }
-}
-
-fn pair(element: &[u8]) -> Option<(&str, &str)> {
-    let equals = memchr::memchr(b'=', element)?;
-    let name = grammar::token(grammar::trim(element.get(..equals)?))?;
-    let value = grammar::trim(element.get(equals + 1..)?);
-    // What is sent back must pass the guard of `Writer`.
-    let control = value.iter().any(|octet| octet.is_ascii_control() && !grammar::is_lws(*octet));
-    let well_formed = match value {
-        _ if control => false,
-        [b'"', content @ ..] => closes_at_its_end(content),
-        _ => !value.is_empty() && !value.iter().any(|octet| grammar::is_lws(*octet) || *octet == b'"'),
-    };
-    if well_formed { Some((name, std::str::from_utf8(value).ok()?)) } else { None }
-}
-
-/// Whether the first bare quote of `content` is its last octet.
-fn closes_at_its_end(content: &[u8]) -> bool {
-    let mut octets = content.iter();
-    while let Some(octet) = octets.next() {
-        match octet {
-            b'\\' => {
-                octets.next();
-            }
-            b'"' => return octets.as_slice().is_empty(),
-            _ => {}
+        if cursor.peek().is_none() {
+            return Ok(None);
+        }
+        self.count += 1;
+        if self.count > bound::PARAMETERS {
+            return cursor.fail(HeaderErrorKind::TooMany);
+        }
+        let at = cursor.at();
+        let name = cursor.run(TOKEN, HeaderErrorKind::Parameter)?;
+        cursor.lws();
+        cursor.expect(b'=', HeaderErrorKind::Parameter)?;
+        cursor.lws();
+        let (value, is_plain) =
+            if cursor.eat(b'"') { quoted(cursor)? } else { (cursor.run(BARE, HeaderErrorKind::Parameter)?, true) };
+        cursor.lws();
+        match cursor.peek() {
+            None | Some(b',') => Ok(Some(Parameter { name, value, is_plain, at })),
+            Some(_) => cursor.fail(HeaderErrorKind::Parameter),
         }
     }
-    false
+
+    /// What must be there.
+    fn needed(&self, value: Option<Cow<'a, str>>) -> Result<Cow<'a, str>, HeaderError> {
+        value.map_or_else(|| self.cursor.fail(HeaderErrorKind::MissingParameter), Ok)
+    }
 }
 
-fn text_of(value: &[u8]) -> Result<&str, HeaderError> {
-    std::str::from_utf8(value).map_err(|error| HeaderError { kind: HeaderErrorKind::Utf8, offset: error.valid_up_to() })
+/// A quoted string after its opening quote, as written, and whether it has neither escapes nor folds. Controls are
+/// refused: what is sent back must pass the guard of `Writer`.
+fn quoted<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a str, bool), HeaderError> {
+    let (start, mut is_plain) = (cursor.at(), true);
+    loop {
+        cursor.skip_far(QUOTED);
+        match cursor.peek() {
+            Some(b'"') => break,
+            Some(b'\\')
+                if cursor
+                    .rest()
+                    .get(1)
+                    .is_some_and(|&octet| grammar::is(octet, QUOTED) || matches!(octet, b'"' | b'\\')) =>
+            {
+                cursor.skip(2);
+            }
+            Some(b'\r' | b'\n') => cursor.skip(1),
+            _ => return cursor.fail(HeaderErrorKind::Parameter),
+        }
+        is_plain = false;
+    }
+    let Some(text) = cursor.text_since(start) else { return cursor.fail(HeaderErrorKind::Utf8) };
+    cursor.skip(1);
+    Ok((text, is_plain))
 }
 
-fn broken(whole: &[u8], part: &[u8]) -> HeaderError {
-    HeaderError { kind: HeaderErrorKind::Parameter, offset: offset_in(whole, part) }
-}
+impl<'a> Parameter<'a> {
+    /// Keeps the value without escapes and folds, the first and only one of its name.
+    fn text(&self, kept: &mut Option<Cow<'a, str>>) -> Result<(), HeaderError> {
+        if kept.is_some() {
+            return Err(HeaderError { kind: HeaderErrorKind::Parameter, offset: self.at });
+        }
+        let text = if self.is_plain {
+            Cow::Borrowed(self.value)
+        } else {
+            unescaped(self.value).replace(['\r', '\n'], "").into()
+        };
+        *kept = Some(text);
+        Ok(())
+    }
 
-fn offset_in(whole: &[u8], part: &[u8]) -> usize {
-    part.as_ptr().addr().saturating_sub(whole.as_ptr().addr()).min(whole.len())
+    fn is_true(&self) -> bool {
+        self.value.eq_ignore_ascii_case("true")
+    }
+
+    fn count(&self, kept: &mut Option<u32>) -> Result<(), HeaderError> {
+        let all_hex = self.value.len() == 8 && self.value.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let count = if all_hex && kept.is_none() { u32::from_str_radix(self.value, 16).ok() } else { None };
+        *kept = Some(count.ok_or(HeaderError { kind: HeaderErrorKind::Parameter, offset: self.at })?);
+        Ok(())
+    }
 }
 
 /// Writes `Digest name=value, ...`.

@@ -1,36 +1,58 @@
 //! The character classes of RFC 3261 §25.1 and a cursor over a header value that treats a fold as a space.
 
 use super::header::{HeaderError, HeaderErrorKind};
+use super::scan;
 
 /// A token character.
-pub(crate) const TOKEN: u8 = 1;
+pub(crate) const TOKEN: u16 = 1;
 /// A character of a host name. The underscore is outside the grammar and everywhere in use.
-pub(crate) const HOST: u8 = 2;
+pub(crate) const HOST: u16 = 2;
 /// A character of the user part, escapes apart. `#` is outside the grammar; several exchanges send it bare.
-pub(crate) const USER: u8 = 4;
+pub(crate) const USER: u16 = 4;
 /// A character of a password.
-pub(crate) const PASSWORD: u8 = 8;
+pub(crate) const PASSWORD: u16 = 8;
 /// A character of a URI parameter's name or value (`@` and `,` are seen inside values).
-pub(crate) const PARAM: u8 = 16;
+pub(crate) const PARAM: u16 = 16;
 /// A character of a header parameter's bare value: a token, a host with brackets, and what base64 tags need.
-pub(crate) const VALUE: u8 = 32;
+pub(crate) const VALUE: u16 = 32;
 /// A character of a `word`, of which a Call-ID is made.
-pub(crate) const WORD: u8 = 64;
+pub(crate) const WORD: u16 = 64;
 /// A character of the opaque part of any URI: printable ASCII that does not end a URI.
-pub(crate) const OPAQUE: u8 = 128;
+pub(crate) const OPAQUE: u16 = 128;
+/// A character of a URI's headers: what a parameter or the user part may have.
+pub(crate) const URI_HEADER: u16 = 256;
+/// An octet that stands for itself within quotes: no quote, no backslash, no control.
+pub(crate) const QUOTED: u16 = 512;
+/// An octet of the bare value of a digest parameter, which ends at a comma.
+pub(crate) const BARE: u16 = 1024;
 
-static CLASS: [u8; 256] = classes();
+/// A character of a label of a host name.
+pub(crate) const LABEL: u16 = 2048;
 
-const fn classes() -> [u8; 256] {
-    let mut table = [0u8; 256];
-    let mut b = 0x21;
+static CLASS: [u16; 256] = classes();
+
+const fn classes() -> [u16; 256] {
+    let mut table = [0u16; 256];
+    let mut b = 0x20;
+    while b <= 0xff {
+        let c = b as u8;
+        if !matches!(c, b'"' | b'\\' | 0x7f) {
+            table[b] |= QUOTED;
+        }
+        if !matches!(c, b'"' | b',' | b' ' | 0x7f) {
+            table[b] |= BARE;
+        }
+        b += 1;
+    }
+    table[b'\t' as usize] |= QUOTED;
+    b = 0x21;
     while b < 0x7f {
         let c = b as u8;
         if !matches!(c, b'<' | b'>' | b'"') {
             table[b] |= OPAQUE;
         }
         if c.is_ascii_alphanumeric() {
-            table[b] |= TOKEN | HOST | USER | PASSWORD | PARAM | VALUE | WORD;
+            table[b] |= TOKEN | HOST | USER | PASSWORD | PARAM | VALUE | WORD | URI_HEADER | LABEL;
         }
         b += 1;
     }
@@ -38,12 +60,13 @@ const fn classes() -> [u8; 256] {
     table = add(table, b"[]:/=@", VALUE);
     table = add(table, b"()<>:\\\"/[]?{}=", WORD);
     table = add(table, b"-._", HOST);
-    table = add(table, b"-_.!~*'()&=+$,", USER | PASSWORD);
-    table = add(table, b";?/#", USER);
-    add(table, b"-_.!~*'()[]/:&+$@,", PARAM)
+    table = add(table, b"-_", LABEL);
+    table = add(table, b"-_.!~*'()&=+$,", USER | PASSWORD | URI_HEADER);
+    table = add(table, b";?/#", USER | URI_HEADER);
+    add(table, b"-_.!~*'()[]/:&+$@,", PARAM | URI_HEADER)
 }
 
-const fn add(mut table: [u8; 256], set: &[u8], mask: u8) -> [u8; 256] {
+const fn add(mut table: [u16; 256], set: &[u8], mask: u16) -> [u16; 256] {
     let mut i = 0;
     while i < set.len() {
         table[set[i] as usize] |= mask;
@@ -53,17 +76,42 @@ const fn add(mut table: [u8; 256], set: &[u8], mask: u8) -> [u8; 256] {
 }
 
 /// Whether `octet` is in one of the classes of `mask`.
-pub(crate) fn is(octet: u8, mask: u8) -> bool {
+#[inline(always)]
+pub(crate) fn is(octet: u8, mask: u16) -> bool {
     CLASS.get(octet as usize).is_some_and(|class| class & mask != 0)
 }
 
 /// How many octets at the start of `bytes` are in `mask`.
-pub(crate) fn run(bytes: &[u8], mask: u8) -> usize {
-    bytes.iter().position(|&b| !is(b, mask)).unwrap_or(bytes.len())
+#[inline]
+pub(crate) fn run(bytes: &[u8], mask: u16) -> usize {
+    skip(bytes, 0, mask)
+}
+
+/// The first place from `at` on that is not in `mask`.
+#[inline(always)]
+pub(crate) fn skip(bytes: &[u8], mut at: usize, mask: u16) -> usize {
+    while let Some(&octet) = bytes.get(at)
+        && is(octet, mask)
+    {
+        at += 1;
+    }
+    at
+}
+
+/// [`skip`] for what goes on for long, in one class.
+#[inline]
+pub(crate) fn skip_far(bytes: &[u8], mut at: usize, class: u16) -> usize {
+    let of = |octet: u8| CLASS.get(usize::from(octet)).copied().unwrap_or_default();
+    while let Some(&[a, b, c, d]) = bytes.get(at..at + 4).and_then(<[u8]>::first_chunk)
+        && of(a) & of(b) & of(c) & of(d) & class != 0
+    {
+        at += 4;
+    }
+    skip(bytes, at, class)
 }
 
 /// Whether `bytes` is one non-empty run of `mask`.
-pub(crate) fn all(bytes: &[u8], mask: u8) -> bool {
+pub(crate) fn all(bytes: &[u8], mask: u16) -> bool {
     !bytes.is_empty() && run(bytes, mask) == bytes.len()
 }
 
@@ -114,7 +162,7 @@ impl<'a> Iterator for Elements<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest?;
-        let end = if memchr::memchr(b',', rest).is_none() { rest.len() } else { element_end(rest) };
+        let end = if scan::holds(b',', rest) { element_end(rest) } else { rest.len() };
         self.rest = rest.get(end + 1..);
         rest.get(..end).map(trim)
     }
@@ -146,16 +194,19 @@ pub(crate) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    #[inline]
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         let mut cursor = Self { bytes, text: std::str::from_utf8(bytes).ok(), at: 0 };
         cursor.lws();
         cursor
     }
 
+    #[inline]
     pub(crate) fn at(&self) -> usize {
         self.at
     }
 
+    #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
@@ -165,39 +216,57 @@ impl<'a> Cursor<'a> {
         self.text.and_then(|text| text.get(self.at..))
     }
 
+    #[inline]
     pub(crate) fn since(&self, start: usize) -> &'a [u8] {
         self.bytes.get(start..self.at).unwrap_or_default()
     }
 
     /// The octets since `start` as text; `None` when they are not UTF-8.
+    #[inline]
     pub(crate) fn text_since(&self, start: usize) -> Option<&'a str> {
         match self.text {
             Some(text) => text.get(start..self.at),
-            None => std::str::from_utf8(self.since(start)).ok(),
+            None => self.text_among_others(start),
         }
     }
 
+    #[cold]
+    fn text_among_others(&self, start: usize) -> Option<&'a str> {
+        std::str::from_utf8(self.since(start)).ok()
+    }
+
+    /// Passes over what is in one class and goes on for long.
+    #[inline]
+    pub(crate) fn skip_far(&mut self, class: u16) {
+        self.at = skip_far(self.bytes, self.at, class);
+    }
+
     /// The next `octets` as text, consumed; `None` when they are not UTF-8.
+    #[inline]
     pub(crate) fn take(&mut self, octets: usize) -> Option<&'a str> {
         let start = self.at;
         self.skip(octets);
         self.text_since(start)
     }
 
+    #[inline]
     pub(crate) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
+    #[inline]
     pub(crate) fn skip(&mut self, octets: usize) {
         self.at = self.at.saturating_add(octets).min(self.bytes.len());
     }
 
+    #[inline]
     pub(crate) fn lws(&mut self) {
         while self.peek().is_some_and(is_lws) {
             self.at += 1;
         }
     }
 
+    #[inline]
     pub(crate) fn eat(&mut self, octet: u8) -> bool {
         let found = self.peek() == Some(octet);
         if found {
@@ -210,33 +279,39 @@ impl<'a> Cursor<'a> {
         Err(HeaderError { kind, offset: self.at })
     }
 
+    #[inline]
     pub(crate) fn expect(&mut self, octet: u8, kind: HeaderErrorKind) -> Result<(), HeaderError> {
         if self.eat(octet) { Ok(()) } else { self.fail(kind) }
     }
 
     /// The run of `mask` here, which must not be empty, as text (every class is ASCII).
-    pub(crate) fn run(&mut self, mask: u8, kind: HeaderErrorKind) -> Result<&'a str, HeaderError> {
+    #[inline]
+    pub(crate) fn run(&mut self, mask: u16, kind: HeaderErrorKind) -> Result<&'a str, HeaderError> {
         let start = self.at;
-        self.at += run(self.rest(), mask);
+        self.at = skip(self.bytes, self.at, mask);
         match self.text_since(start) {
             Some(text) if !text.is_empty() => Ok(text),
             _ => self.fail(kind),
         }
     }
 
+    #[inline]
     pub(crate) fn token(&mut self) -> Result<&'a str, HeaderError> {
         self.run(TOKEN, HeaderErrorKind::Token)
     }
 
     pub(crate) fn number(&mut self) -> Result<u32, HeaderError> {
-        let digits = self.rest().iter().position(|b| !b.is_ascii_digit()).unwrap_or(self.rest().len());
-        let kind = if digits == 0 { HeaderErrorKind::Number } else { HeaderErrorKind::Range };
-        match self.rest().get(..digits).and_then(number) {
-            Some(value) => {
-                self.at += digits;
-                Ok(value)
+        let (mut at, mut sum) = (self.at, Some(0u32));
+        while let Some(digit) = self.bytes.get(at).map(|b| b.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+            sum = sum.and_then(|sum| sum.checked_mul(10)?.checked_add(u32::from(digit)));
+            at += 1;
+        }
+        match sum {
+            Some(number) if at > self.at => {
+                self.at = at;
+                Ok(number)
             }
-            None => self.fail(kind),
+            _ => self.fail(if at == self.at { HeaderErrorKind::Number } else { HeaderErrorKind::Range }),
         }
     }
 
@@ -245,22 +320,23 @@ impl<'a> Cursor<'a> {
         self.expect(b'"', HeaderErrorKind::Quote)?;
         let start = self.at;
         loop {
-            match memchr::memchr2(b'"', b'\\', self.rest()) {
+            self.at = skip_far(self.bytes, self.at, QUOTED);
+            match self.peek() {
                 None => return self.fail(HeaderErrorKind::Quote),
-                Some(found) => {
-                    self.at += found;
-                    if self.peek() == Some(b'"') {
-                        let content = self.since(start);
-                        self.at += 1;
-                        return Ok(content);
-                    }
-                    self.skip(2);
+                Some(b'"') => {
+                    let content = self.since(start);
+                    self.at += 1;
+                    return Ok(content);
                 }
+                Some(b'\\') => self.skip(2),
+                // A fold, or what `unfolded` and the writer deal with.
+                Some(_) => self.at += 1,
             }
         }
     }
 
     /// White space, then nothing more.
+    #[inline]
     pub(crate) fn end(&mut self) -> Result<(), HeaderError> {
         self.lws();
         if self.at == self.bytes.len() { Ok(()) } else { self.fail(HeaderErrorKind::Trailing) }

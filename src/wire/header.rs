@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::grammar::{self, Cursor, TOKEN, WORD, is_lws};
+use super::grammar::{self, Cursor, WORD, is_lws};
 use super::name::{HeaderId, Method};
 use super::params::Params;
 use super::uri::UriErrorKind;
@@ -228,11 +228,15 @@ impl<'a> TypedHeader<'a> for CallId<'a> {
 
 fn call_id<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, HeaderError> {
     let start = cursor.at();
-    cursor.run(WORD, HeaderErrorKind::CallId)?;
+    cursor.skip_far(WORD);
+    let mut is_empty = cursor.at() == start;
     if cursor.eat(b'@') {
-        cursor.run(WORD, HeaderErrorKind::CallId)?;
+        let after = cursor.at();
+        cursor.skip_far(WORD);
+        is_empty |= cursor.at() == after;
     }
-    cursor.text_since(start).map_or_else(|| cursor.fail(HeaderErrorKind::CallId), Ok)
+    let call_id = cursor.text_since(start).filter(|_| !is_empty);
+    call_id.map_or_else(|| cursor.fail(HeaderErrorKind::CallId), Ok)
 }
 
 /// `type/subtype` with parameters.
@@ -537,7 +541,7 @@ impl<'a> TypedHeader<'a> for Replaces<'a> {
         let (mut to_tag, mut from_tag, mut early_only) = (None, None, false);
         Params::header(&mut cursor, |name, value| {
             let known = |text: &str| name.eq_ignore_ascii_case(text);
-            let tag = value.filter(|value| grammar::all(value.as_bytes(), TOKEN | grammar::VALUE));
+            let tag = value.filter(|value| grammar::all(value.as_bytes(), grammar::VALUE));
             if known("to-tag") {
                 to_tag = tag;
                 tag.is_some()

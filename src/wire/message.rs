@@ -203,7 +203,12 @@ impl<B: AsRef<[u8]>> Message<B> {
 
     /// The first value of a header, parsed. `None` is missing, an error is broken.
     pub fn get<'m, T: TypedHeader<'m>>(&'m self) -> Option<Result<T, HeaderError>> {
-        self.elements(T::ID).find(|element| !(T::SKIPS_EMPTY && element.is_empty())).map(T::parse)
+        let slot = self.slots(T::ID).next()?;
+        if T::ID.is_comma_list() {
+            return self.get_all().next();
+        }
+        let value = slot.value(self.bytes());
+        (!(T::SKIPS_EMPTY && value.is_empty())).then(|| T::parse(value))
     }
 
     /// Every value of a header in order, comma lists taken apart where the header allows them (RFC 3261 §7.3.1).
@@ -313,7 +318,7 @@ impl<B: AsRef<[u8]>> Message<B> {
     }
 
     fn slots(&self, id: HeaderId) -> impl Iterator<Item = Slot> {
-        self.index.slots.as_slice().iter().copied().filter(move |slot| slot.is(id))
+        self.index.slots(id)
     }
 
     /// The values of a header, comma lists taken apart, each trimmed.

@@ -143,6 +143,29 @@ const CHAINS: ([u8; BUCKETS], [u8; KNOWN.len()]) = {
     }
     (heads, next)
 };
+/// The first and the last octets of a name, as many as fit a word and do not exceed it.
+const fn ends(name: &[u8]) -> (u64, u64) {
+    if let (Some(first), Some(last)) = (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
+    } else if let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        (u32::from_le_bytes(*first) as u64, u32::from_le_bytes(*last) as u64)
+    } else if let (Some(first), Some(last)) = (name.first_chunk::<2>(), name.last_chunk::<2>()) {
+        (u16::from_le_bytes(*first) as u64, u16::from_le_bytes(*last) as u64)
+    } else {
+        (0, 0)
+    }
+}
+
+static ENDS: [(u64, u64); KNOWN.len()] = {
+    let mut all = [(0, 0); KNOWN.len()];
+    let mut i = 0;
+    while i < KNOWN.len() {
+        all[i] = ends(KNOWN[i].1.as_bytes());
+        i += 1;
+    }
+    all
+};
+
 static HEADS: [u8; BUCKETS] = CHAINS.0;
 static NEXT: [u8; KNOWN.len()] = CHAINS.1;
 
@@ -154,10 +177,12 @@ impl HeaderId {
             [letter] => return Self::of_compact(letter.to_ascii_lowercase()),
             [first, .., last] => (*first, *last),
         };
+        let ends = ends(name);
         let mut at = HEADS.get(bucket(name.len(), first, last)).copied().unwrap_or(NONE);
-        while let Some((id, known)) = KNOWN.get(usize::from(at)) {
-            // Nearly every peer writes the canonical spelling, and comparing that is one wide comparison.
-            if name == known.as_bytes() || name.eq_ignore_ascii_case(known.as_bytes()) {
+        while let (Some((id, known)), Some(known_ends)) = (KNOWN.get(usize::from(at)), ENDS.get(usize::from(at))) {
+            // Nearly every peer writes the canonical spelling, and the ends of most names are all of them.
+            let same_ends = ends == *known_ends && name.len() == known.len();
+            if same_ends && name.len() <= 16 || name.eq_ignore_ascii_case(known.as_bytes()) {
                 return *id;
             }
             at = NEXT.get(usize::from(at)).copied().unwrap_or(NONE);

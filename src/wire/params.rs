@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use super::bound;
-use super::grammar::{Cursor, VALUE, trim};
+use super::grammar::{Cursor, TOKEN, VALUE, trim};
 use super::header::{HeaderError, HeaderErrorKind};
+use super::scan::find;
 
 /// A validated list of `;name[=value]`. Values are as written: a quoted string keeps its quotes (see [`unquoted`]), a
 /// URI's escapes stay (see [`unescape`](super::unescape)).
@@ -21,24 +22,28 @@ impl<'a> Params<'a> {
     /// Reads header parameters to the end of the value (RFC 3261 §25.1 `generic-param`, with white space around `;` and
     /// `=`), and shows each to `check`, which says whether a parameter it knows is well formed.
     pub(crate) fn header(
-        cursor: &mut Cursor<'a>,
+        place: &mut Cursor<'a>,
         mut check: impl FnMut(&'a str, Option<&'a str>) -> bool,
     ) -> Result<Self, HeaderError> {
+        // A copy stays in registers.
+        let mut cursor = place.clone();
         let start = cursor.at();
         let mut count = 0;
         loop {
             cursor.lws();
-            if cursor.peek().is_none() {
-                break;
+            if !cursor.eat(b';') {
+                if cursor.peek().is_none() {
+                    break;
+                }
+                return cursor.fail(HeaderErrorKind::Trailing);
             }
-            cursor.expect(b';', HeaderErrorKind::Trailing)?;
             cursor.lws();
             count += 1;
             if count > bound::PARAMETERS {
                 return cursor.fail(HeaderErrorKind::TooMany);
             }
             let name_at = cursor.at();
-            let name = cursor.run(super::grammar::TOKEN, HeaderErrorKind::Parameter)?;
+            let name = cursor.run(TOKEN, HeaderErrorKind::Parameter)?;
             cursor.lws();
             let mut value = None;
             if cursor.eat(b'=') {
@@ -46,18 +51,19 @@ impl<'a> Params<'a> {
                 let value_at = cursor.at();
                 if cursor.peek() == Some(b'"') {
                     cursor.quoted()?;
+                    value = cursor.text_since(value_at);
+                    if value.is_none() {
+                        return Err(HeaderError { kind: HeaderErrorKind::Utf8, offset: value_at });
+                    }
                 } else {
-                    cursor.run(VALUE, HeaderErrorKind::Parameter)?;
+                    value = Some(cursor.run(VALUE, HeaderErrorKind::Parameter)?);
                 }
-                value = match cursor.text_since(value_at) {
-                    None => return Err(HeaderError { kind: HeaderErrorKind::Utf8, offset: value_at }),
-                    found => found,
-                };
             }
             if !check(name, value) {
                 return Err(HeaderError { kind: HeaderErrorKind::Parameter, offset: name_at });
             }
         }
+        place.clone_from(&cursor);
         // Each piece was found to be text, and what stands between them is ASCII.
         Ok(Self { raw: cursor.text_since(start).unwrap_or_default() })
     }
@@ -107,32 +113,34 @@ impl<'a> Iterator for ParamsIter<'a> {
     type Item = (&'a str, Option<&'a str>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let start = memchr::memchr(b';', self.rest.as_bytes())? + 1;
+        let start = find(b';', self.rest.as_bytes())? + 1;
         let rest = self.rest.get(start..)?;
-        let (mut end, mut equals) = (rest.len(), None);
-        let mut octets = rest.bytes().enumerate();
-        while let Some((at, octet)) = octets.next() {
-            match octet {
-                b';' => {
-                    end = at;
-                    break;
-                }
-                b'=' if equals.is_none() => equals = Some(at),
-                b'"' => skip_quoted(&mut octets),
-                _ => {}
-            }
-        }
-        self.rest = rest.get(end..)?;
-        let name_end = equals.unwrap_or(end);
-        let value = match equals {
-            Some(at) => Some(rest.get(at + 1..end)?.trim_ascii()),
-            None => None,
+        let name_end = rest.bytes().position(|octet| matches!(octet, b'=' | b';')).unwrap_or(rest.len());
+        let (name, after) = rest.split_at_checked(name_end)?;
+        let Some(value) = after.strip_prefix('=') else {
+            self.rest = after;
+            return Some((name.trim_ascii(), None));
         };
-        Some((rest.get(..name_end)?.trim_ascii(), value))
+        let (value, after) = value.split_at_checked(value_end(value.as_bytes()))?;
+        self.rest = after;
+        Some((name.trim_ascii(), Some(value.trim_ascii())))
     }
 }
 
-fn skip_quoted(octets: &mut impl Iterator<Item = (usize, u8)>) {
+/// Where a value ends: at the first semicolon that no quotes surround.
+fn value_end(bytes: &[u8]) -> usize {
+    let mut octets = bytes.iter().enumerate();
+    while let Some((at, octet)) = octets.next() {
+        match octet {
+            b';' => return at,
+            b'"' => skip_quoted(&mut octets),
+            _ => {}
+        }
+    }
+    bytes.len()
+}
+
+fn skip_quoted<'o>(octets: &mut impl Iterator<Item = (usize, &'o u8)>) {
     while let Some((_, octet)) = octets.next() {
         match octet {
             b'"' => return,
@@ -150,9 +158,11 @@ pub fn unquoted(value: &str) -> Cow<'_, str> {
     let Some(content) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
         return Cow::Borrowed(value);
     };
-    if !content.contains('\\') {
-        return Cow::Borrowed(content);
-    }
+    if content.contains('\\') { Cow::Owned(unescaped(content)) } else { Cow::Borrowed(content) }
+}
+
+/// The content of a quoted string without its escapes.
+pub(crate) fn unescaped(content: &str) -> String {
     let mut text = String::with_capacity(content.len());
     let mut chars = content.chars();
     while let Some(c) = chars.next() {
@@ -161,5 +171,5 @@ pub fn unquoted(value: &str) -> Cow<'_, str> {
             _ => text.push(c),
         }
     }
-    Cow::Owned(text)
+    text
 }

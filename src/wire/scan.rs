@@ -42,6 +42,11 @@ impl Slot {
 
 const INLINE: usize = 32;
 
+/// How many identifiers have their slots noted.
+const INDEXED: usize = HeaderId::ContentType as usize + 1;
+/// The first slot of a header that is not there.
+const NOWHERE: u8 = u8::MAX;
+
 /// The slots: inline up to 32, all of them on the heap above.
 #[derive(Clone, Debug)]
 pub(crate) struct Slots {
@@ -102,6 +107,8 @@ pub(crate) enum Damage {
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
     pub(crate) start: StartLine,
+    /// The first and the last slot of each header that routing and calls look at; the identifiers begin with those.
+    spans: [(u8, u8); INDEXED],
     pub(crate) is_version_2: bool,
     pub(crate) slots: Slots,
     pub(crate) declared: Declared,
@@ -178,8 +185,15 @@ impl Index {
         }
         let (start, is_version_2) = start_line(line)?;
         let slots = Slots { inline: [Slot::default(); INLINE], len: 0, spilled: Vec::new() };
-        let mut index =
-            Self { start, is_version_2, slots, declared: Declared::Absent, damage: None, body: bytes.len() };
+        let mut index = Self {
+            start,
+            spans: [(NOWHERE, 0); INDEXED],
+            is_version_2,
+            slots,
+            declared: Declared::Absent,
+            damage: None,
+            body: bytes.len(),
+        };
         loop {
             let rest = bytes.get(at..).unwrap_or_default();
             match rest {
@@ -209,7 +223,7 @@ impl Index {
         if line.len() > bound::HEADER_LINE {
             return Err(ParseError { kind: ParseErrorKind::HeaderTooLong, offset: at });
         }
-        let colon = colon(line).unwrap_or(line.len());
+        let colon = find(b':', line).unwrap_or(line.len());
         let (mut name, mut value) = line.split_at_checked(colon).unwrap_or_default();
         while let [shorter @ .., b' ' | b'\t'] = name {
             name = shorter;
@@ -243,8 +257,24 @@ impl Index {
         };
         let folded = if folded { FOLDED } else { 0 };
         let slot = Slot { id: id as u8 | folded, name_len, name: at as u16, value: value_at as u16, end };
+        if let Some((first, last)) = self.spans.get_mut(id as usize) {
+            // There are at most 128 slots.
+            *last = self.slots.len as u8;
+            *first = (*first).min(*last);
+        }
         self.slots.push(slot);
         Ok(())
+    }
+
+    /// The slots of that header, in order.
+    #[inline]
+    pub(crate) fn slots(&self, id: HeaderId) -> impl Iterator<Item = Slot> {
+        let slots = self.slots.as_slice();
+        let among = match self.spans.get(id as usize) {
+            Some(&(first, last)) => slots.get(usize::from(first)..=usize::from(last)).unwrap_or_default(),
+            None => slots,
+        };
+        among.iter().copied().filter(move |slot| slot.is(id))
     }
 
     fn declare(&mut self, value: &[u8]) {
@@ -257,26 +287,59 @@ impl Index {
     }
 }
 
-/// The first colon of a line. Names are short: eight octets at a time beat a wide search, which must be set up.
+/// The first `octet` of `bytes`. What is searched here is short: a word at a time beats a wide search, which must be set
+/// up.
 #[inline]
-fn colon(line: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 255;
-    let (words, tail) = line.as_chunks::<8>();
+pub(crate) fn find(octet: u8, bytes: &[u8]) -> Option<usize> {
+    let (words, tail) = bytes.as_chunks::<8>();
     for (at, word) in words.iter().enumerate() {
-        // An octet that is zero borrows into its top bit; the lowest such bit is exact.
-        let differs = u64::from_le_bytes(*word) ^ (ONES * b':' as u64);
-        let zeros = differs.wrapping_sub(ONES) & !differs & (ONES << 7);
-        if zeros != 0 {
-            return Some(at * 8 + (zeros.trailing_zeros() / 8) as usize);
+        if let Some(found) = find_in_word(octet, *word) {
+            return Some(at * 8 + found);
         }
     }
-    tail.iter().position(|&b| b == b':').map(|found| words.len() * 8 + found)
+    tail.iter().position(|&b| b == octet).map(|found| words.len() * 8 + found)
 }
+
+/// [`find`] for what is some words away: whether a block holds the octet is a few wide instructions.
+#[inline]
+fn find_far(octet: u8, bytes: &[u8]) -> Option<usize> {
+    let (blocks, tail) = bytes.as_chunks::<16>();
+    let in_block = |block: &[u8; 16]| block.iter().fold(false, |found, &b| found | (b == octet));
+    let (at, rest) = match blocks.iter().position(in_block) {
+        Some(block) => (block * 16, bytes.get(block * 16..).unwrap_or_default()),
+        None => (blocks.len() * 16, tail),
+    };
+    find(octet, rest).map(|found| at + found)
+}
+
+/// Whether `bytes` holds `octet` at all.
+#[inline]
+pub(crate) fn holds(octet: u8, bytes: &[u8]) -> bool {
+    let Some(last) = bytes.last_chunk::<16>() else { return find(octet, bytes).is_some() };
+    let in_block = |block: &[u8; 16]| block.iter().fold(false, |found, &b| found | (b == octet));
+    // What the last block leaves over, the others hold.
+    in_block(last) || bytes.as_chunks::<16>().0.iter().any(in_block)
+}
+
+#[inline]
+fn find_in_word(octet: u8, word: [u8; 8]) -> Option<usize> {
+    let zeros = zeros(u64::from_le_bytes(word) ^ (ONES * u64::from(octet)));
+    if zeros == 0 { None } else { Some((zeros.trailing_zeros() / 8) as usize) }
+}
+
+/// The top bit of each octet of `word` that is zero. An octet that is zero borrows from the next one, so that only the
+/// lowest bit is exact.
+#[inline]
+const fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & (ONES << 7)
+}
+
+const ONES: u64 = u64::MAX / 255;
 
 /// Where the header at the start of `rest` ends (its last line feed), and whether it is folded; `None` when the
 /// message ends before. `at` is the place of `rest` in the message.
 fn header_end(rest: &[u8], at: usize) -> Result<Option<(usize, bool)>, ParseError> {
-    let Some(mut end) = memchr::memchr(b'\n', rest) else { return Ok(None) };
+    let Some(mut end) = find_far(b'\n', rest) else { return Ok(None) };
     let is_fold = |end: usize| matches!(rest.get(end + 1), Some(b' ' | b'\t'));
     if !is_fold(end) {
         return Ok(Some((end, false)));

@@ -5,8 +5,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::bound;
-use super::grammar::{self, HOST, OPAQUE, PARAM, PASSWORD, USER};
+use super::grammar::{self, HOST, LABEL, OPAQUE, PARAM, PASSWORD, URI_HEADER, USER};
 use super::params::Params;
+use super::scan::find;
 
 /// What kind of URI it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,37 +80,74 @@ pub(crate) fn host_prefix(text: &str) -> Option<(Host<'_>, usize)> {
         let close = memchr::memchr(b']', rest.as_bytes())?;
         return Some((Host::V6(rest.get(..close)?.parse().ok()?), close + 2));
     }
-    let used = grammar::run(text.as_bytes(), HOST);
-    let text = text.get(..used)?;
-    let name = text.as_bytes();
-    let (first, last) = (*name.first()?, *name.last()?);
-    if first.is_ascii_digit()
-        && last.is_ascii_digit()
-        && let Ok(ip) = text.parse()
+    let bytes = text.as_bytes();
+    if bytes.first()?.is_ascii_digit()
+        && let Some((ip, used)) = ipv4_prefix(bytes)
+        && !bytes.get(used).is_some_and(|&b| grammar::is(b, HOST))
     {
         return Some((Host::V4(ip), used));
     }
-    let mut before = b'.';
-    let mut digits = true;
-    for &b in name {
-        match b {
-            b'.' if matches!(before, b'.' | b'-') => return None,
-            b'-' if before == b'.' => return None,
-            b'.' => digits = true,
-            _ => digits &= b.is_ascii_digit(),
+    // No label is empty or begins or ends with a hyphen; the dot before the end of a name is the root's.
+    let (mut label, mut used) = (0, 0);
+    let mut is_number = false;
+    loop {
+        let end = grammar::skip(bytes, used, LABEL);
+        if end == used {
+            break;
         }
-        before = b;
+        label = used;
+        is_number = bytes.get(label)?.is_ascii_digit() && bytes.get(label..end)?.iter().all(u8::is_ascii_digit);
+        if bytes.get(label) == Some(&b'-') || bytes.get(end - 1) == Some(&b'-') {
+            return None;
+        }
+        used = end;
+        if bytes.get(end) != Some(&b'.') {
+            break;
+        }
+        used += 1;
     }
+    let is_dotted = used > label && bytes.get(used - 1) == Some(&b'.');
     // A last label of digits alone is an address that failed, not a name.
-    if before == b'-' || (digits && before != b'.') { None } else { Some((Host::Name(text), used)) }
+    if used == 0 || bytes.get(used) == Some(&b'.') || (is_number && !is_dotted) {
+        return None;
+    }
+    Some((Host::Name(text.get(..used)?), used))
+}
+
+/// The IPv4 address at the start of `bytes`, without leading zeros (RFC 3986 §7.4), and how many octets it took.
+fn ipv4_prefix(bytes: &[u8]) -> Option<(Ipv4Addr, usize)> {
+    let (mut address, mut at) = ([0u8; 4], 0);
+    for (number, octet) in address.iter_mut().enumerate() {
+        if number > 0 {
+            at = (bytes.get(at)? == &b'.').then_some(at + 1)?;
+        }
+        let start = at;
+        let mut value = 0u16;
+        while let Some(digit) = bytes.get(at).map(|b| b.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+            value = value * 10 + u16::from(digit);
+            at += 1;
+            if at - start > 3 {
+                return None;
+            }
+        }
+        if at == start || (at - start > 1 && bytes.get(start) == Some(&b'0')) {
+            return None;
+        }
+        *octet = u8::try_from(value).ok()?;
+    }
+    Some((address.into(), at))
 }
 
 /// `:port` at the start of `bytes`: the port and how many octets it took; `Ok(None)` when there is no colon.
 pub(crate) fn port_prefix(bytes: &[u8]) -> Result<Option<(u16, usize)>, ()> {
     let Some(rest) = bytes.strip_prefix(b":") else { return Ok(None) };
-    let digits = rest.iter().position(|b| !b.is_ascii_digit()).unwrap_or(rest.len());
-    let port = rest.get(..digits).and_then(grammar::number).and_then(|port| u16::try_from(port).ok()).ok_or(())?;
-    Ok(Some((port, digits + 1)))
+    let (mut port, mut digits) = (0u32, 0);
+    while let Some(digit) = rest.get(digits).map(|b| b.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+        port = (port * 10 + u32::from(digit)).min(1 << 16);
+        digits += 1;
+    }
+    let port = u16::try_from(port).map_err(|_| ())?;
+    if digits == 0 { Err(()) } else { Ok(Some((port, digits + 1))) }
 }
 
 /// What is wrong with a URI.
@@ -190,10 +228,13 @@ impl<'a> Uri<'a> {
         if bytes.len() > bound::URI {
             return fail(UriErrorKind::TooLong, bound::URI);
         }
-        let Some(colon) = memchr::memchr(b':', bytes) else { return fail(UriErrorKind::Scheme, bytes.len()) };
+        // So writes nearly everyone.
+        if let [b's' | b'S', b'i' | b'I', b'p' | b'P', b':', ..] = bytes {
+            return Self { scheme: Scheme::Sip, ..Self::opaque(raw) }.parse_sip(4);
+        }
+        let Some(colon) = find(b':', bytes) else { return fail(UriErrorKind::Scheme, bytes.len()) };
         let name = raw.get(..colon).unwrap_or_default();
         let scheme = match name.len() {
-            3 if name.eq_ignore_ascii_case("sip") => Scheme::Sip,
             3 if name.eq_ignore_ascii_case("tel") => Scheme::Tel,
             4 if name.eq_ignore_ascii_case("sips") => Scheme::Sips,
             _ => Scheme::Other,
@@ -226,13 +267,19 @@ impl<'a> Uri<'a> {
         let from = |at: usize| raw.get(at..).unwrap_or_default();
         let mut at = start;
         // A bare `@` cannot stand in the user part, so the first one ends it, whatever `;` and `?` come before.
-        if let Some(length) = memchr::memchr(b'@', from(at).as_bytes()) {
+        let user_end = escaped(raw.as_bytes(), start, USER);
+        let length = match raw.as_bytes().get(user_end) {
+            Some(b'@') => Some(user_end - start),
+            _ => find(b'@', from(start).as_bytes()),
+        };
+        if let Some(length) = length {
             let userinfo = from(at).get(..length).unwrap_or_default();
-            let (user, password) = match userinfo.split_once(':') {
-                Some((user, password)) => (user, Some(password)),
-                None => (userinfo, None),
+            let (user, password) = match userinfo.get(user_end - start..).unwrap_or_default() {
+                "" => (userinfo, None),
+                rest => (userinfo.get(..user_end - start).unwrap_or_default(), rest.strip_prefix(':')),
             };
-            if user.is_empty() || !escaped_run(user, USER) || !password.is_none_or(|p| escaped_run(p, PASSWORD)) {
+            let is_legal = user.len() == length || password.is_some_and(|password| escaped_run(password, PASSWORD));
+            if user.is_empty() || !is_legal {
                 return Err(UriError { kind: UriErrorKind::User, offset: at });
             }
             (self.user, self.password) = (Some(user), password);
@@ -251,11 +298,15 @@ impl<'a> Uri<'a> {
             }
             Err(()) => return Err(UriError { kind: UriErrorKind::Port, offset: at }),
         }
-        let question = memchr::memchr(b'?', from(at).as_bytes()).map_or(raw.len(), |found| at + found);
-        self.params = uri_params(raw.get(at..question).unwrap_or_default(), at)?;
+        if at == raw.len() {
+            return Ok(self);
+        }
+        let used = uri_params(from(at), at)?;
+        self.params = Params::trusted(from(at).get(..used).unwrap_or_default());
+        let question = at + used;
         if question < raw.len() {
             self.headers = from(question + 1);
-            let malformed = |h: &str| h.is_empty() || h.starts_with('=') || !escaped_run(h, PARAM | USER);
+            let malformed = |h: &str| h.is_empty() || h.starts_with('=') || !escaped_run(h, URI_HEADER);
             if self.headers.split('&').any(malformed) {
                 return Err(UriError { kind: UriErrorKind::Parameter, offset: question });
             }
@@ -276,7 +327,11 @@ impl<'a> Uri<'a> {
             return Err(UriError { kind: UriErrorKind::Number, offset: start });
         }
         self.user = Some(number);
-        self.params = uri_params(rest.get(end..).unwrap_or_default(), start + end)?;
+        let params = rest.get(end..).unwrap_or_default();
+        if uri_params(params, start + end)? < params.len() {
+            return Err(UriError { kind: UriErrorKind::Parameter, offset: start + end });
+        }
+        self.params = Params::trusted(params);
         Ok(self)
     }
 
@@ -407,43 +462,57 @@ fn is_visual(octet: u8) -> bool {
     matches!(octet, b'-' | b'.' | b'(' | b')')
 }
 
-/// Whether `text` is made of `mask` and escapes.
-fn escaped_run(text: &str, mask: u8) -> bool {
-    let mut rest = text.as_bytes();
+/// Whether `text` is all octets of the class `mask` and escapes.
+fn escaped_run(text: &str, mask: u16) -> bool {
+    escaped(text.as_bytes(), 0, mask) == text.len()
+}
+
+/// The first place from `at` on that is neither of the class `mask` nor an escape.
+#[inline]
+fn escaped(bytes: &[u8], mut at: usize, mask: u16) -> usize {
     loop {
-        rest = rest.get(grammar::run(rest, mask)..).unwrap_or_default();
-        match rest {
-            [] => return true,
-            [b'%', hex @ ..] if hex.get(..2).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => {
-                rest = hex.get(2..).unwrap_or_default();
-            }
-            _ => return false,
+        at = grammar::skip(bytes, at, mask);
+        match bytes.get(at..) {
+            Some([b'%', high, low, ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => at += 3,
+            _ => return at,
         }
     }
 }
 
-fn uri_params(raw: &str, offset: usize) -> Result<Params<'_>, UriError> {
-    if raw.is_empty() {
-        return Ok(Params::default());
-    }
+/// How many octets at the start of `raw` are parameters, which end where `raw` or at a question mark; `offset` is its
+/// place in the URI.
+fn uri_params(raw: &str, offset: usize) -> Result<usize, UriError> {
     let fail = |kind| Err(UriError { kind, offset });
-    let Some(list) = raw.strip_prefix(';') else { return fail(UriErrorKind::Character) };
-    let mut count = 0;
-    for param in list.split(';') {
+    let bytes = raw.as_bytes();
+    let (mut at, mut count) = (0, 0);
+    loop {
+        match bytes.get(at) {
+            None | Some(b'?') => return Ok(at),
+            Some(b';') => at += 1,
+            Some(_) if count == 0 => return fail(UriErrorKind::Character),
+            Some(_) => return fail(UriErrorKind::Parameter),
+        }
         count += 1;
         if count > bound::PARAMETERS {
             return fail(UriErrorKind::TooMany);
         }
-        let (name, value) = match param.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (param, None),
-        };
-        let legal = |text: &str| text.split('=').all(|part| escaped_run(part, PARAM));
-        if name.is_empty() || !escaped_run(name, PARAM) || value.is_some_and(|v| v.is_empty() || !legal(v)) {
+        let name = at;
+        at = escaped(bytes, at, PARAM);
+        if at == name {
             return fail(UriErrorKind::Parameter);
         }
+        if bytes.get(at) == Some(&b'=') {
+            let start = at + 1;
+            at = escaped(bytes, start, PARAM);
+            // An equals sign within the value is outside the grammar and seen.
+            while bytes.get(at) == Some(&b'=') {
+                at = escaped(bytes, at + 1, PARAM);
+            }
+            if at == start {
+                return fail(UriErrorKind::Parameter);
+            }
+        }
     }
-    Ok(Params::trusted(raw))
 }
 
 /// The characters of `text` for comparison: an escaped unreserved character is the character, any other escape is

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::grammar::{self, Cursor, VALUE};
+use super::grammar::{self, Cursor};
 use super::header::{HeaderError, HeaderErrorKind, TypedHeader};
 use super::name::HeaderId;
 use super::params::Params;
@@ -19,23 +19,31 @@ pub struct Via<'a> {
     pub port: Option<u16>,
     /// All parameters.
     pub params: Params<'a>,
+    known: Known<'a>,
+}
+
+/// The parameters that every response is routed by, noted while they are checked.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known<'a> {
+    branch: Option<&'a str>,
+    received: Option<IpAddr>,
+    rport: Option<Option<u16>>,
 }
 
 impl<'a> Via<'a> {
     /// The branch; `None` when absent.
     pub fn branch(&self) -> Option<&'a str> {
-        self.params.value("branch")
+        self.known.branch
     }
 
     /// The received parameter; IPv6 with or without brackets (RFC 5118 §4.5).
     pub fn received(&self) -> Option<IpAddr> {
-        self.params.value("received").and_then(address)
+        self.known.received
     }
 
     /// The rport parameter (RFC 3581): `None` when absent, `Some(None)` when it asks for a port.
     pub fn rport(&self) -> Option<Option<u16>> {
-        let value = self.params.get("rport")?;
-        Some(value.and_then(|value| value.parse().ok()))
+        self.known.rport
     }
 
     /// The maddr parameter.
@@ -57,11 +65,16 @@ impl<'a> TypedHeader<'a> for Via<'a> {
         if cursor.peek().is_none() {
             return cursor.fail(HeaderErrorKind::Empty);
         }
-        for _ in 0..2 {
-            cursor.token()?;
-            cursor.lws();
-            cursor.expect(b'/', HeaderErrorKind::Protocol)?;
-            cursor.lws();
+        // So writes nearly everyone.
+        if cursor.rest().starts_with(b"SIP/2.0/") {
+            cursor.skip(8);
+        } else {
+            for _ in 0..2 {
+                cursor.token()?;
+                cursor.lws();
+                cursor.expect(b'/', HeaderErrorKind::Protocol)?;
+                cursor.lws();
+            }
         }
         let transport = cursor.token()?;
         if !cursor.peek().is_some_and(grammar::is_lws) {
@@ -73,12 +86,12 @@ impl<'a> TypedHeader<'a> for Via<'a> {
         };
         cursor.skip(used);
         let port = sent_by_port(&mut cursor)?;
-        let params = Params::header(&mut cursor, well_formed)?;
-        Ok(Self { transport, host, port, params })
+        let mut known = Known::default();
+        let params = Params::header(&mut cursor, |name, value| known.note(name, value))?;
+        Ok(Self { transport, host, port, params, known })
     }
 }
 
-/// `:port` with white space around the colon.
 fn sent_by_port(cursor: &mut Cursor<'_>) -> Result<Option<u16>, HeaderError> {
     cursor.lws();
     if cursor.peek() != Some(b':') {
@@ -97,22 +110,41 @@ fn sent_by_port(cursor: &mut Cursor<'_>) -> Result<Option<u16>, HeaderError> {
     }
 }
 
-fn well_formed(name: &str, value: Option<&str>) -> bool {
-    let known = |text: &str| name.eq_ignore_ascii_case(text);
-    match name.len() {
-        6 if known("branch") => value.is_some_and(|value| grammar::all(value.as_bytes(), VALUE)),
-        8 if known("received") => value.and_then(address).is_some(),
-        5 if known("rport") => value.is_none_or(|value| digits(value) && value.parse::<u16>().is_ok()),
-        5 if known("maddr") => value.is_some_and(|value| Host::parse(value.as_bytes()).is_ok()),
-        3 if known("ttl") => value.is_some_and(|value| digits(value) && value.parse::<u8>().is_ok()),
-        _ => true,
+impl<'a> Known<'a> {
+    /// Notes a parameter, the first of its name; whether it is well formed.
+    fn note(&mut self, name: &str, value: Option<&'a str>) -> bool {
+        let is = |text: &str| name.eq_ignore_ascii_case(text);
+        match name.len() {
+            6 if is("branch") => {
+                // A bare value is of the class already.
+                let branch = value.filter(|value| !value.starts_with('"'));
+                self.branch = self.branch.or(branch);
+                branch.is_some()
+            }
+            8 if is("received") => {
+                let received = value.and_then(address);
+                self.received = self.received.or(received);
+                received.is_some()
+            }
+            5 if is("rport") => {
+                let port = value.map(number::<u16>);
+                self.rport = self.rport.or(Some(port.flatten()));
+                port != Some(None)
+            }
+            5 if is("maddr") => value.is_some_and(|value| Host::parse(value.as_bytes()).is_ok()),
+            3 if is("ttl") => value.is_some_and(|value| number::<u8>(value).is_some()),
+            _ => true,
+        }
     }
 }
 
-fn digits(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_digit())
+fn number<N: TryFrom<u32>>(text: &str) -> Option<N> {
+    grammar::number(text.as_bytes()).and_then(|number| N::try_from(number).ok())
 }
 
 fn address(text: &str) -> Option<IpAddr> {
-    text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text).parse().ok()
+    match host_prefix(text) {
+        Some((host, used)) if used == text.len() && !matches!(host, Host::Name(_)) => host.ip(),
+        _ => text.parse().ok(),
+    }
 }
