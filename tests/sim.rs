@@ -9,10 +9,14 @@ mod answers;
 mod credentials;
 #[path = "sim/incoming.rs"]
 mod incoming;
+#[path = "sim/plivo_traps.rs"]
+mod plivo_traps;
 #[path = "sim/races.rs"]
 mod races;
 #[path = "sim/random.rs"]
 mod random;
+#[path = "sim/refresh.rs"]
+mod refresh;
 #[path = "sim/registration.rs"]
 mod registration;
 #[path = "sim/reinvites.rs"]

@@ -87,7 +87,7 @@ pub struct Account {
     pub transport: Option<Transport>,
     /// The expiry that a REGISTER asks for; none for the profile's.
     pub expires: Option<Duration>,
-    /// Header fields that every INVITE carries, as they go out.
+    /// Header fields that every INVITE carries, as they go out, but for those that the call itself names.
     pub headers: Vec<(String, String)>,
     /// The provider's habits.
     pub profile: Profile,
@@ -124,7 +124,7 @@ pub struct CallRequest {
     pub to: Option<UriBuf>,
     /// From, if not the account's address-of-record.
     pub from: Option<UriBuf>,
-    /// Header fields to carry, as they go out, in order.
+    /// Header fields to carry, as they go out, in order. One that the account has too stands in place of the account's.
     pub headers: Vec<(String, String)>,
     /// A pre-loaded route set (RFC 3261 §8.1.2), after the account's proxy.
     pub route: Vec<UriBuf>,

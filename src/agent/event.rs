@@ -233,6 +233,12 @@ pub enum Event {
         /// Whose.
         account: AccountId,
     },
+    /// The time that the registrar granted is over before it granted more: nobody can reach us by it. It is still tried
+    /// for, unless a failure without `retry` is told.
+    RegistrationLapsed {
+        /// Whose.
+        account: AccountId,
+    },
     /// A REGISTER failed; the next try is scheduled unless `retry` is none.
     RegistrationFailed {
         /// Whose.

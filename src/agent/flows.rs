@@ -29,7 +29,7 @@ pub(super) struct Flow {
     pub(super) inbound: bool,
     /// Requests that wait until it is up.
     pub(super) waiting: Vec<ExchangeId>,
-    /// Where a UDP flow that is being opened was to lead to.
+    /// Where a flow that was opened at our wish was to lead to.
     towards: Option<SocketAddr>,
     /// When it closes unless something happens on it, as set in the agent's deadlines.
     pub(super) deadline: Option<Instant>,
@@ -148,6 +148,13 @@ impl Flows {
             self.route(towards.ip(), other);
         }
         flow.waiting
+    }
+
+    /// That flow is no longer a way to that peer; whether it was made for the purpose and is of no further use.
+    pub(super) fn leave(&mut self, id: FlowId, peer: SocketAddr) -> bool {
+        self.connections.retain(|at, flow| (*at, *flow) != (peer, id));
+        self.routes.retain(|at, flow| (*at, *flow) != (peer.ip(), id));
+        self.slab.get(id).is_some_and(|flow| flow.towards.is_some() && flow.deadline.is_none())
     }
 
     /// Forgets a flow.

@@ -450,6 +450,13 @@ impl Agent {
         }
     }
 
+    /// The next request to that peer goes by another flow; this one stays for what lives on it.
+    fn leave_flow(&mut self, now: Instant, id: FlowId, peer: SocketAddr) {
+        if self.flows.leave(id, peer) {
+            self.set_flow_deadline(id, Some(now + self.config.limits.flow_idle));
+        }
+    }
+
     fn close_flow(&mut self, now: Instant, id: FlowId) {
         self.forget_flow(now, id);
         self.needs.push_back(Need::Close(id));

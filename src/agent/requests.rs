@@ -60,9 +60,12 @@ impl Agent {
             return Err(Refused::Busy);
         }
         let account = self.account_config(request.account)?;
+        let mut given = headers_of(&request.target)?;
+        given.extend(request.headers);
         let mut headers = account.map(|account| account.headers.clone()).unwrap_or_default();
-        headers.extend(headers_of(&request.target)?);
-        headers.extend(request.headers);
+        let is_given = |name: &str| given.iter().any(|(given, _)| is_same_header(given, name));
+        headers.retain(|(name, _)| !is_given(name));
+        headers.extend(given);
         check_headers(&headers)?;
         let account_name = account.map(|account| account.name.clone());
         let mut invite = self.draft(Method::Invite, &request.target, request.account, request.from, &request.route)?;
@@ -226,6 +229,14 @@ fn headers_of(target: &UriBuf) -> Result<Vec<(String, String)>, Refused> {
         }
     }
     Ok(headers)
+}
+
+/// Whether two names are of one header field: in any case, long or compact (RFC 3261 §7.3.3).
+fn is_same_header(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other) || {
+        let id = HeaderId::of(one.as_bytes());
+        id != HeaderId::Other && id == HeaderId::of(other.as_bytes())
+    }
 }
 
 /// Refuses header fields that the stack owns, and what could not be written.

@@ -48,6 +48,16 @@ pub enum ContactForm {
         /// Header parameters, each with its `;`.
         params: String,
     },
+    /// The binding of a REGISTER, `<sip:USER@flow>;expires=N`. The one before it is removed by the same REGISTER if it
+    /// is another (RFC 3261 §10.2.2).
+    Binding {
+        /// The user part, escaped.
+        user: Option<String>,
+        /// Seconds to ask for.
+        expires: u32,
+        /// The URI that was bound before.
+        former: Option<String>,
+    },
     /// This value, whatever the flow (`*`, or a binding to remove).
     Fixed(String),
 }
@@ -69,6 +79,13 @@ pub struct Way<'a> {
     pub branch: &'a str,
     /// User-Agent.
     pub product: &'a str,
+}
+
+impl Way<'_> {
+    /// Where we can be reached by it.
+    fn contact_uri(&self, user: Option<&str>) -> String {
+        format!("sip:{}{}{}", OurUser(user), self.contact, self.contact_params)
+    }
 }
 
 impl Draft {
@@ -94,9 +111,14 @@ impl Draft {
         writer.header_fmt(HeaderId::CSeq, format_args!("{} {}", self.cseq, self.method));
         match &self.contact {
             Some(ContactForm::Ours { user, params }) => {
-                let user = OurUser(user.as_deref());
-                let (contact, uri_params) = (way.contact, way.contact_params);
-                writer.header_fmt(HeaderId::Contact, format_args!("<sip:{user}{contact}{uri_params}>{params}"));
+                writer.header_fmt(HeaderId::Contact, format_args!("<{}>{params}", way.contact_uri(user.as_deref())));
+            }
+            Some(ContactForm::Binding { user, expires, former }) => {
+                let ours = way.contact_uri(user.as_deref());
+                writer.header_fmt(HeaderId::Contact, format_args!("<{ours}>;expires={expires}"));
+                if let Some(former) = former.as_ref().filter(|former| **former != ours) {
+                    writer.header_fmt(HeaderId::Contact, format_args!("<{former}>;expires=0"));
+                }
             }
             Some(ContactForm::Fixed(value)) => {
                 writer.header(HeaderId::Contact, value);

@@ -7,29 +7,29 @@ use sipcall::sim::{Crafted, Received, check};
 use sipcall::time::Instant;
 
 /// A 200 that binds what was asked for.
-fn bound(register: &Received, expires: u32) -> Crafted {
+pub(crate) fn bound(register: &Received, expires: u32) -> Crafted {
     register.reply(200).header("Contact", format!("<{}>;expires={expires}", register.contact()))
 }
 
-fn challenged(register: &Received) -> Crafted {
+pub(crate) fn challenged(register: &Received) -> Crafted {
     register.reply(401).header("WWW-Authenticate", "Digest realm=\"example\", nonce=\"n1\", qop=\"auth\"")
 }
 
 /// The registrar sees Alice behind a NAT.
-fn mapped(response: Crafted) -> Crafted {
+pub(crate) fn mapped(response: Crafted) -> Crafted {
     let via =
         response.value("Via").split(';').filter(|part| !part.starts_with("rport") && !part.starts_with("received"));
     let via = via.collect::<Vec<_>>().join(";");
     response.set("Via", format!("{via};received=192.0.2.44;rport=61000"))
 }
 
-fn ask(d: &mut Desk, account: AccountId, ask: fn(&mut Agent, Instant, AccountId) -> Result<(), Refused>) {
+pub(crate) fn ask(d: &mut Desk, account: AccountId, ask: fn(&mut Agent, Instant, AccountId) -> Result<(), Refused>) {
     let alice = d.alice;
     d.with(alice, |ua, now| ua.command(now, |agent, _| ask(agent, now, account))).unwrap();
 }
 
 #[track_caller]
-fn registered(d: &mut Desk, expires: u32) -> (AccountId, Received) {
+pub(crate) fn registered(d: &mut Desk, expires: u32) -> (AccountId, Received) {
     let (bob, work) = (d.bob, d.add_account(account()));
     ask(d, work, Agent::register);
     let register = d.expect(bob, "REGISTER");
@@ -39,7 +39,7 @@ fn registered(d: &mut Desk, expires: u32) -> (AccountId, Received) {
 }
 
 #[track_caller]
-fn unregistered(d: &mut Desk, work: AccountId) {
+pub(crate) fn unregistered(d: &mut Desk, work: AccountId) {
     ask(d, work, Agent::unregister);
     let bob = d.bob;
     let register = d.expect(bob, "REGISTER");
@@ -47,7 +47,7 @@ fn unregistered(d: &mut Desk, work: AccountId) {
     d.rest();
 }
 
-fn granted(d: &Desk) -> Vec<u64> {
+pub(crate) fn granted(d: &Desk) -> Vec<u64> {
     let granted = |event| match event {
         Event::Registered { granted, .. } => Some(granted.as_secs()),
         _ => None,
@@ -203,21 +203,6 @@ fn refused_credentials_end_the_registration() {
     d.rest();
 }
 
-/// A registration that stood is tried again after a while that grows.
-#[test]
-fn a_refresh_that_fails_is_tried_again() {
-    let mut d = Desk::new();
-    let (work, _) = registered(&mut d, 120);
-    let bob = d.bob;
-    let refresh = d.expect_within(bob, "REGISTER", secs(120));
-    d.say(bob, &refresh.reply(500));
-    let again = d.expect_within(bob, "REGISTER", secs(5));
-    d.say(bob, &bound(&again, 120));
-    d.run_for(ms(20));
-    assert_eq!(granted(&d), [120, 120]);
-    unregistered(&mut d, work);
-}
-
 /// A cluster behind one name knows us at the one address that took our REGISTER: calls and refreshes go there.
 #[test]
 fn a_call_goes_where_its_registration_lives() {
@@ -268,21 +253,6 @@ fn register_and_invite_share_a_flow_only_of_one_transport() {
     }
 }
 
-/// A registrar that binds us for no time at all is not asked again and again.
-#[test]
-fn a_grant_of_nothing_does_not_spin() {
-    let mut d = Desk::new();
-    let (bob, work) = (d.bob, d.add_account(account()));
-    ask(&mut d, work, Agent::register);
-    for _ in 0..3 {
-        let register = d.expect(bob, "REGISTER");
-        d.say(bob, &bound(&register, 0));
-        d.run_for(ms(900));
-        assert_eq!(d.inbox_len(bob), 0);
-    }
-    unregistered(&mut d, work);
-}
-
 /// Proves 3261-10.2.1.1-a.
 #[test]
 fn expires_holds_for_a_contact_that_says_nothing() {
@@ -298,26 +268,6 @@ fn expires_holds_for_a_contact_that_says_nothing() {
         assert_eq!(granted(&d), [90]);
         unregistered(&mut d, work);
     }
-}
-
-/// The registrar reaches us by that connection only: without it we are not there.
-#[test]
-fn a_registration_whose_connection_closes_is_made_anew() {
-    let mut d = Desk::new();
-    let bob = d.bob;
-    d.bind(bob, Transport::Tcp, 5060);
-    let work = d.add_account(Account { transport: Some(Transport::Tcp), ..account() });
-    ask(&mut d, work, Agent::register);
-    let register = d.expect(bob, "REGISTER");
-    d.say(bob, &bound(&register, 3600));
-    d.run_for(secs(60));
-    d.close_peer(bob, register.flow);
-    let again = d.expect_within(bob, "REGISTER", secs(3));
-    assert_ne!((again.flow, again.contact()), (register.flow, register.contact()));
-    assert_eq!(again.header("Call-ID"), register.header("Call-ID"));
-    d.say(bob, &bound(&again, 3600));
-    d.run_for(ms(20));
-    unregistered(&mut d, work);
 }
 
 /// Proves 7616-3.4-a.

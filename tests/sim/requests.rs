@@ -4,7 +4,7 @@ use crate::desk::{Desk, account, ms, uri};
 use sipcall::agent::{Account, CallRequest, OutRequest, Refused};
 use sipcall::call::{Outcome, Unreached};
 use sipcall::sim::Received;
-use sipcall::wire::{MessageRef, Method};
+use sipcall::wire::{HeaderId, MessageRef, Method};
 use std::collections::BTreeSet;
 
 /// Proves 3261-8.1.1-a.
@@ -255,4 +255,33 @@ fn the_largest_message_arrives_and_is_answered_by_either_transport() {
         assert!(sent > 65_300 && MessageRef::parse(&d.trace()[0].bytes).is_ok());
         d.rest();
     }
+}
+
+/// What somebody says for one call stands in place of what an account says for all of them.
+#[test]
+fn an_accounts_headers_go_with_each_invite_and_yield_to_those_of_the_call() {
+    let mut d = Desk::new();
+    let bob = d.bob;
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let headers = vec![pair("X-PH-Customer", "42"), pair("X-PH-Team", "red"), pair("Subject", "sales")];
+    let work = d.add_account(Account { headers, ..account() });
+    let bare = "sip:bob@10.0.0.2";
+    for (target, own, expected) in [
+        (bare, vec![], "X-PH-Customer: 42, X-PH-Team: red, Subject: sales"),
+        (
+            bare,
+            vec![pair("x-ph-customer", "7"), pair("x-ph-customer", "8")],
+            "X-PH-Team: red, Subject: sales, x-ph-customer: 7, x-ph-customer: 8",
+        ),
+        ("sip:bob@10.0.0.2?X-PH-Team=blue", vec![pair("s", "ours")], "X-PH-Customer: 42, X-PH-Team: blue, s: ours"),
+    ] {
+        d.place(CallRequest { account: Some(work), headers: own, ..CallRequest::new(uri(target)) });
+        let invite = d.expect(bob, "INVITE");
+        let custom = invite.message.headers().filter(|h| matches!(h.id, HeaderId::Subject | HeaderId::Other));
+        let custom = custom.map(|h| format!("{}: {}", String::from_utf8_lossy(h.name), h.text())).collect::<Vec<_>>();
+        assert_eq!(custom.join(", "), expected);
+        d.say(bob, &invite.reply(486));
+        d.expect(bob, "ACK");
+    }
+    d.rest();
 }

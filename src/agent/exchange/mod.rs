@@ -23,7 +23,7 @@ use crate::id::{AccountId, ExchangeId, FlowId, TransactionId};
 use crate::outbox::Transmit;
 use crate::time::Instant;
 use crate::transaction::{Hop, Notice};
-use crate::wire::{Framer, HeaderId, MessageRef, Method, Opener, Scheme, Status, UriBuf, Via};
+use crate::wire::{Framer, HeaderId, Message, MessageRef, Method, Opener, Scheme, Status, UriBuf, Via};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -44,6 +44,8 @@ pub(super) struct Exchange {
     pinned: Option<SocketAddr>,
     /// Why the last place would not do.
     failed: Option<Unreached>,
+    /// The 503 of a place that will not do: the answer, if no other place has one.
+    unavailable: Option<Arc<Message>>,
     at: Option<Candidate>,
     pub(super) flow: Option<FlowId>,
     /// Its owner has to release it once the flow is up.
@@ -135,6 +137,7 @@ impl Agent {
             candidates: VecDeque::new(),
             pinned: None,
             failed: None,
+            unavailable: None,
             at: None,
             flow: None,
             held,
@@ -300,7 +303,9 @@ impl Agent {
                 }
             };
         }
-        if status == Status::SERVICE_UNAVAILABLE && !exchange.provisional && !exchange.candidates.is_empty() {
+        let elsewhere = !exchange.candidates.is_empty() || exchange.pinned.is_some();
+        if status == Status::SERVICE_UNAVAILABLE && !exchange.provisional && elsewhere {
+            exchange.unavailable = Some(Arc::new(response.to_owned()));
             return self.candidate_failed(now, id, Unreached::Lost("503 Service Unavailable".to_owned()));
         }
         let after_credentials = !exchange.answered.is_empty() && exchange.draft.dialog.is_none();
@@ -336,6 +341,14 @@ impl Agent {
         if notice == Notice::Timeout {
             exchange.has_gone();
         }
+        let flow = exchange.flow.filter(|_| matches!(exchange.owner, Owner::Registration(_)));
+        if let (Notice::Timeout, Some(flow), Some(at)) = (notice, flow, exchange.at.clone())
+            && at.transport.is_reliable()
+        {
+            // A NAT that forgot the connection tells nobody: the next REGISTER does not count on it.
+            self.leave_flow(now, flow, at.addr);
+        }
+        let Some(exchange) = self.exchanges.get(id) else { return };
         let (addr, provisional) = (exchange.peer(), exchange.provisional);
         let closed = !exchange.fresh && exchange.flow.is_some_and(|flow| self.flows.get(flow).is_none());
         match notice {
@@ -376,7 +389,11 @@ impl Agent {
 
     /// Nothing will come of it: its owner is told why.
     fn give_up(&mut self, id: ExchangeId, cause: Unreached) {
-        self.signals.push_back(Signal::Unreached(id, cause));
+        let unavailable = self.exchanges.get_mut(id).and_then(|exchange| exchange.unavailable.take());
+        self.signals.push_back(match unavailable {
+            Some(response) => Signal::Response(id, response),
+            None => Signal::Unreached(id, cause),
+        });
         self.signals.push_back(Signal::Finished(id));
     }
 
@@ -404,6 +421,10 @@ impl Agent {
     /// The transport says that something did not arrive.
     pub(super) fn unsent(&mut self, now: Instant, flow: FlowId, to: SocketAddr, cause: Unsent) {
         tracing::debug!(?flow, %to, ?cause, "not sent");
+        if cause == Unsent::NoRoute {
+            // Our address may be another by now: the next request to that peer asks anew from where it is reached.
+            self.leave_flow(now, flow, to);
+        }
         self.transactions.handle_unsent(now, flow, to, &mut self.outbox);
     }
 

@@ -1,7 +1,7 @@
 //! By which way a request goes: the places to try in their order, flows to them, and what a failure of one leads to
 //! (RFC 3263 §4.3, RFC 3261 §18.1.1).
 
-use super::{Agent, Signal, Stage};
+use super::{Agent, Exchange, Owner, Signal, Stage};
 use crate::agent::event::{FlowFault, Need, Resolved, Transport};
 use crate::agent::target::{Candidate, Target};
 use crate::call::Unreached;
@@ -24,7 +24,7 @@ impl Agent {
                 .then_some(pin.addr)
         });
         let Some(exchange) = self.exchanges.get_mut(id) else { return };
-        if let Some(addr) = pinned {
+        if let Some(addr) = pinned.filter(|_| exchange.pinned.is_none()) {
             // One resolved address for REGISTER, refresh and calls: clusters behind one name know us at one of them only.
             exchange.candidates.push_back(Candidate { transport: target.transport, addr });
             exchange.pinned = Some(addr);
@@ -194,7 +194,10 @@ impl Agent {
             }
             self.decided(id, || format!("{addr} does not listen on tcp: back to udp"));
         }
-        if let Some(exchange) = self.exchanges.get(id)
+        // What is too much for it now may be a call; that a registration lives there is another matter.
+        let is_at_home =
+            |exchange: &Exchange| exchange.unavailable.is_none() || matches!(exchange.owner, Owner::Registration(_));
+        if let Some(exchange) = self.exchanges.get(id).filter(|exchange| is_at_home(exchange))
             && let (Some(account), Some(at)) = (exchange.account.and_then(|a| self.accounts.get_mut(a)), &exchange.at)
         {
             account.pin.take_if(|pin| pin.addr == at.addr);
