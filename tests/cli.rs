@@ -11,6 +11,9 @@ mod invite;
 #[path = "cli/outcomes.rs"]
 mod outcomes;
 
+#[path = "cli/register.rs"]
+mod register;
+
 #[path = "cli/requests.rs"]
 mod requests;
 

@@ -6,8 +6,8 @@ use sipcall::agent::{
 };
 use sipcall::call::{CallRecord, Intent, Outcome, RecordId, Side, Stage, Unreached};
 use sipcall::transport::{
-    Call, CallEvent, Client, ClientConfig, Closed, CommandError, DriverConfig, Incoming, Ledger, RequestError, Seen,
-    Unanswered,
+    Call, CallEvent, Client, ClientConfig, Closed, CommandError, DriverConfig, Incoming, Ledger, RegistrationState,
+    RequestError, Seen, Unanswered,
 };
 use sipcall::wire::{Method, Status, UriBuf};
 use std::net::SocketAddr;
@@ -268,4 +268,56 @@ async fn a_mistake_of_the_caller_is_told_at_once() {
     request.headers.push(("X-Bad".to_owned(), "a\r\nb".to_owned()));
     let refused = caller.invite(request).await.err();
     assert!(matches!(refused, Some(CommandError::Refused(Refused::Header { .. }))), "{refused:?}");
+}
+
+/// The end of a refresh that is under way is not the end of the binding.
+#[tokio::test]
+async fn a_removal_that_waits_for_a_refresh_is_done_when_it_is_done() {
+    let registrar = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let caller = caller();
+    let mut account = Account::new("test", UriBuf::parse("sip:alice@example.test").unwrap());
+    account.registrar = Some(UriBuf::parse(format!("sip:{}", registrar.local_addr().unwrap())).unwrap());
+    let account = caller.add_account(account).await.unwrap();
+    let next = async |but: &str| {
+        let mut buffer = [0; 4096];
+        loop {
+            let (length, from) = soon(registrar.recv_from(&mut buffer)).await.unwrap();
+            let text = std::str::from_utf8(&buffer[..length]).unwrap();
+            if text != but {
+                return (text.to_owned(), from);
+            }
+        }
+    };
+    let accept = async |(text, from): &(String, SocketAddr)| {
+        let kept = ["Via: ", "From: ", "To: ", "Call-ID: ", "CSeq: ", "Contact: "];
+        let lines = text.split_inclusive("\r\n").filter(|line| kept.iter().any(|name| line.starts_with(name)));
+        let lines = lines.collect::<String>().replace(";expires=3600", ";expires=1");
+        registrar
+            .send_to(format!("SIP/2.0 200 OK\r\n{lines}Content-Length: 0\r\n\r\n").as_bytes(), from)
+            .await
+            .unwrap();
+    };
+    let registering = tokio::spawn({
+        let caller = caller.clone();
+        async move { caller.register(account).await }
+    });
+    let first = next("").await;
+    accept(&first).await;
+    assert_eq!(soon(registering).await.unwrap().unwrap().granted, Duration::from_secs(1));
+    let refresh = next(&first.0).await;
+    let mut turns = caller.registrations();
+    let removing = tokio::spawn({
+        let caller = caller.clone();
+        async move { caller.unregister(account).await }
+    });
+    // Orders are taken in order: once this is answered the removal is asked for.
+    tokio::task::yield_now().await;
+    caller.counts().await.unwrap();
+    accept(&refresh).await;
+    let removal = next(&refresh.0).await;
+    assert!(removal.0.contains("\r\nExpires: 0\r\n"), "{}", removal.0);
+    assert!(!removing.is_finished());
+    accept(&removal).await;
+    assert_eq!(soon(removing).await.unwrap(), Ok(()));
+    while soon(turns.recv()).await.unwrap().state != RegistrationState::Unregistered {}
 }

@@ -225,7 +225,7 @@ pub enum Event {
         bindings: Vec<Binding>,
         /// How long our own binding lasts; zero when there is none (a query).
         granted: Duration,
-        /// Our Contact, as the registrar knows it.
+        /// Our Contact, as the registrar knows it; empty when it has none (a query).
         contact: String,
     },
     /// A binding was removed at our wish.

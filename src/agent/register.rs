@@ -2,12 +2,11 @@
 //! the granted expiry, removed at the end.
 //!
 //! ```text
-//!            register, 200            the granted time is over
-//!   Absent ───────────────► Standing ──────────────────────────► Lapsed ──┐ tried again,
-//!     ▲  ▲                   │  ▲  └─ refreshed, tried again ─┐    │  ▲   │ until it is
-//!     │  │                   │  └──────────── 200 ────────────┴────┘  └───┘ refused or taken
-//!     │  └──── refused ──────┴───────────────────────────────────── or Absent again
-//!     └─────── unregister, remove_all_bindings
+//!   Absent ──register, 200──► Standing ──the granted time is over──► Lapsed
+//!     ▲                        │    ▲                                 │  │
+//!     │                        │    └────────────── 200 ──────────────┘  │
+//!     └── unregister; refused ─┴─────────────────────────────────────────┘
+//!   Standing: REGISTER again before the time is over. Both: REGISTER again, after a pause, when one failed.
 //! ```
 //!
 //! * A REGISTER is refreshed after 75 to 85 % of the granted time, on the connection and at the address that took it.
@@ -192,6 +191,7 @@ impl Agent {
         entry.config = account;
         entry.wallet = Wallet::default();
         entry.realms.clear();
+        entry.least = None;
         // Where the former account was registered is nobody to give the credentials of this one to.
         (entry.server, entry.pin) = (None, None);
         Ok(())
@@ -343,8 +343,13 @@ impl Agent {
         });
         let asked = Duration::from_secs(u64::from(entry.asks_for()));
         let general = general(response);
-        let bindings = bindings(response, ours.as_deref(), general.unwrap_or(asked));
+        let removed = entry.bound.as_deref().filter(|_| purpose == Purpose::Remove);
+        let bindings = bindings(response, removed.or(ours.as_deref()), general.unwrap_or(asked));
         if matches!(purpose, Purpose::Remove | Purpose::RemoveAll) {
+            if bindings.iter().any(|left| !left.expires.is_zero() && (left.ours || purpose == Purpose::RemoveAll)) {
+                let rule = "a 200 to REGISTER tells no binding that was to be removed, RFC 3261 §10.3";
+                return self.registration_failed(account, now, Failure::Violated(rule), None);
+            }
             entry.bound = None;
             entry.flow = None;
             entry.failures = 0;
@@ -354,7 +359,7 @@ impl Agent {
         let mine = bindings.iter().find(|binding| binding.ours).map(|binding| binding.expires);
         let contact = ours.clone().unwrap_or_default();
         if purpose == Purpose::Query {
-            let granted = mine.unwrap_or_default();
+            let (granted, contact) = (mine.unwrap_or_default(), mine.map(|_| contact).unwrap_or_default());
             self.events.push_back(Event::Registered { account, bindings, granted, contact });
             return;
         }
@@ -453,7 +458,8 @@ impl Agent {
             if entry.is_registered() && !is_asked_for && entry.failures == 0 {
                 let lasted = now - entry.accepted > LONGEST_PAUSE;
                 entry.losses = if lasted { 0 } else { entry.losses.saturating_add(1) };
-                entry.again = Some(now + pause(entry.losses, self.seed.below(500)));
+                let soon = now + pause(entry.losses, self.seed.below(500));
+                entry.again = entry.again.map_or(Some(soon), |again| Some(again.min(soon)));
                 self.schedule_registration(account);
             }
         }

@@ -227,6 +227,28 @@ mod tests {
     }
 
     #[test]
+    fn a_register_that_came_to_nothing_has_its_code() {
+        let status = |code: u16| Failure::Status { status: Status::new(code).unwrap(), reason: String::new() };
+        let refused = Failure::Auth { status: Status::new(401).unwrap(), why: String::new() };
+        let table = [
+            (status(403), 40),
+            (refused, 40),
+            (status(404), 41),
+            (status(480), 22),
+            (status(503), 50),
+            (status(603), 44),
+            (Failure::Unreached(Unreached::Silent), 28),
+            (Failure::Unreached(Unreached::Refused), 7),
+            (Failure::Unreached(Unreached::NoSuchName("x".into())), 6),
+            (Failure::Violated("RFC 3261 §10.3"), 8),
+        ];
+        for (failure, code) in table {
+            assert_eq!(of_failure(&failure, true).code(), code, "{failure}");
+        }
+        assert_eq!(of_failure(&status(403), false).code(), 22);
+    }
+
+    #[test]
     fn the_readme_lists_every_code() {
         let readme = include_str!("../../README.md");
         let (_, table) = readme.split_once("| code | meaning | code | meaning |").unwrap();

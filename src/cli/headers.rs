@@ -51,6 +51,9 @@ impl Headers {
         let form = || HeaderRefused::Form(argument.to_owned());
         match argument.find(['=', ':']).map(|at| argument.split_at(at)) {
             Some((name, value)) if value.starts_with(':') => {
+                if let Held::Plivo(set) = held {
+                    rules::check_raw(name.trim(), set)?;
+                }
                 self.add_plain(name.trim(), value.trim_start_matches(':').trim())
             }
             Some(_) => rules::parse_list(argument)
@@ -125,6 +128,13 @@ mod tests {
     fn what_a_provider_would_lose_is_refused_by_name() {
         let refused = read("Customer=a-b", PLIVO).unwrap_err().to_string();
         assert!(refused.contains("Customer") && refused.contains("value-characters"), "{refused}");
+    }
+
+    #[test]
+    fn what_plivos_own_clients_say_is_not_for_users_to_say() {
+        let refused = read("x-clientregion: europe", PLIVO).unwrap_err().to_string();
+        assert!(refused.contains("x-clientregion") && refused.contains("raw-reserved"), "{refused}");
+        assert_eq!(sent("X-ClientRegion: europe", Held::Plain), "X-ClientRegion: europe");
     }
 
     #[test]

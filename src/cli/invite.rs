@@ -46,14 +46,15 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
     let parts = Parts { identity, resolve, kept: Some(&args.kept), shown: args.shown.clone() };
     let mut phone = Phone::ready(config, parts, printer).await?;
     let registered = if registers { within(until, phone.register(printer)).await.map(drop) } else { Ok(()) };
+    let is_registered = registers && registered.is_ok();
     let placed = match registered {
         Ok(()) => call(args, config, request, until, &mut phone, sandbox.as_mut(), printer).await,
         Err(unready) => Err(unready),
     };
-    if let (true, true, Some(account)) = (registers, placed.is_ok(), phone.account) {
-        // A binding that stays behind makes the next caller find us busy until it runs out.
-        let client = phone.client.clone();
-        let _ = phone.watching(printer, tokio::time::timeout(LEAVE, client.unregister(account))).await;
+    let is_in_haste = matches!(&placed, Err(Unready { exit: Exit::Interrupted | Exit::Terminated, .. }));
+    if is_registered && !is_in_haste {
+        // A signal ends the waiting; the call has its own outcome by now.
+        let _ = phone.unregister(printer).await;
     }
     let told = match (&placed, &mut sandbox) {
         (Ok(placed), Some(guest)) => guest.told(&call_uuid(&placed.record), printer).await,
@@ -78,9 +79,6 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
     }
     done
 }
-
-/// How long the registrar may take to let us go.
-const LEAVE: Duration = Duration::from_secs(2);
 
 /// A call that ended.
 struct Placed {

@@ -235,6 +235,7 @@ fn told(event: &Event) -> Option<(&'static str, String, Named)> {
             Some(("registered", text, fields))
         }
         Event::Unregistered { .. } => Some(("unregistered", String::new(), Vec::new())),
+        Event::RegistrationLapsed { .. } => Some(("lapsed", "nobody can call us for now".to_owned(), Vec::new())),
         Event::RegistrationFailed { failure, retry, .. } => {
             let text = visible(failure.to_string().as_bytes());
             let code = match failure {

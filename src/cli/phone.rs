@@ -13,6 +13,7 @@ use crate::plivo::profile::{DOMAIN, PLIVO, is_plivo};
 use crate::plivo::rules::RuleSet;
 use crate::record::{Durability, Store};
 use crate::report::ladder::{Step, ladder};
+use crate::time::Duration;
 use crate::transport::{Client, ClientConfig, Clock, DriverConfig, Registered, RequestError, Seen};
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -234,12 +235,37 @@ impl Phone {
     pub(super) async fn register(&mut self, printer: &mut Printer) -> Result<Registered, Unready> {
         let account = self.account.ok_or_else(|| Unready::new(Exit::Config, NOBODY))?;
         let client = self.client.clone();
-        let registered = self.watching(printer, client.register(account)).await;
-        let registered = registered.map_err(|signal| Unready::new(signal, "interrupted"))?;
+        let registered = match self.watching(printer, client.register(account)).await {
+            Ok(registered) => registered,
+            Err(signal) => {
+                // The registrar may have taken us by now.
+                let signal = self.unregister(printer).await.err().unwrap_or(signal);
+                return Err(Unready::new(signal, "interrupted"));
+            }
+        };
         let registered = registered.map_err(|error| self.failed("not registered", &error))?;
         let Registered { bindings, granted, contact } = registered.clone();
         printer.event(&Event::Registered { account, bindings, granted, contact }, now_unix_ms());
         Ok(registered)
+    }
+
+    /// Removes our binding, and does not try for long. One that stays makes whoever calls us find nobody, or somebody
+    /// busy, until it runs out; returns whether it is gone.
+    ///
+    /// # Errors
+    /// The code of a signal, which leaves at once.
+    pub(super) async fn unregister(&mut self, printer: &mut Printer) -> Result<bool, Exit> {
+        let Some(account) = self.account else { return Ok(false) };
+        let client = self.client.clone();
+        let removed = self.watching(printer, tokio::time::timeout(LEAVE, client.unregister(account))).await;
+        let stays = match &removed {
+            Ok(Ok(Ok(()))) => return Ok(true),
+            Ok(Ok(Err(error))) => error.to_string(),
+            Ok(Err(_)) => format!("the registrar was silent for {} s", LEAVE.as_secs()),
+            Err(_) => "left at once".to_owned(),
+        };
+        printer.note(&format!("the binding stays until it runs out: {stays}"));
+        removed.map(|_| false)
     }
 
     /// Why a REGISTER came to nothing, and the code of it.
@@ -272,6 +298,9 @@ impl Phone {
     }
 }
 
+/// How long the registrar may take to let us go.
+const LEAVE: Duration = Duration::from_secs(2);
+
 /// What to do when a server asks for a password and we have none.
 pub(super) const NO_PASSWORD: &str = "give it by --password-file, --password-stdin, SIPCALL_PASSWORD or the account";
 
@@ -283,9 +312,9 @@ pub(super) const NOBODY: &str =
 fn account(config: &Config, identity: &Identity) -> Result<Account, Unready> {
     let mut headers = Headers::default();
     for (name, value) in &identity.settings.headers {
-        headers
-            .add_pair(name, value, held(config, &identity.profile))
-            .map_err(|error| Unready::new(Exit::Config, format!("the account's headers: {error}")))?;
+        headers.add_pair(name, value, held(config, &identity.profile)).map_err(|error| {
+            config.wrong(&format!("headers.{name}"), identity.settings.name.as_ref(), &error.to_string())
+        })?;
     }
     Ok(identity.settings.to_account(identity.secret.clone(), identity.profile.clone(), headers.fields)?)
 }

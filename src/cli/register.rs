@@ -9,7 +9,7 @@ use super::phone::{NOBODY, Parts, Phone, Unready, identity, now_unix_ms};
 use crate::agent::Event;
 use crate::plivo::sandbox::SandboxConfig;
 use crate::time::Duration;
-use crate::transport::{Registered, RegistrationState};
+use crate::transport::{Registered, Registration, RegistrationState};
 use serde_json::Value;
 
 /// Registers.
@@ -53,38 +53,64 @@ async fn live(args: &RegisterArgs, phone: &mut Phone, aor: &str, printer: &mut P
         registered.bindings.retain(|binding| !binding.ours);
     }
     tell(printer, aor, &registered);
-    let account = phone.account.ok_or_else(|| Unready::new(Exit::Config, NOBODY))?;
+    // The first turn is the one just told.
+    let _ = news.try_recv();
     let mut exit = Exit::Done;
+    let mut is_troubled = false;
     while !args.once && exit == Exit::Done {
         match phone.watching(printer, news.recv()).await {
-            Ok(Some(change)) => match change.state {
-                RegistrationState::Registered(registered) => {
-                    printer.decided(&format!("refreshed for {} s", registered.granted.as_secs()));
-                }
-                RegistrationState::Failed { failure, retry: Some(retry) } => {
-                    printer.note(&format!("not refreshed: {failure}; next try in {} s", retry.as_secs()));
-                }
-                RegistrationState::Failed { failure, retry: None } => {
-                    return Err(Unready::new(
-                        super::exit::of_failure(&failure, true),
-                        format!("registration lost: {failure}"),
-                    ));
-                }
-                RegistrationState::Unregistered => {}
-            },
+            Ok(Some(turn)) => turned(turn, &mut is_troubled, printer)?,
             Ok(None) => return Err(Unready::new(Exit::Internal, "the driver ended")),
             Err(signal) => exit = signal,
         }
     }
-    let client = phone.client.clone();
-    match phone.watching(printer, client.unregister(account)).await {
-        Ok(Ok(())) => {
-            printer.event(&Event::Unregistered { account }, now_unix_ms());
-        }
-        Ok(Err(error)) => printer.note(&format!("the binding stays until it runs out: {error}")),
-        Err(signal) => exit = signal,
+    Ok(unregister(phone, printer).await.err().unwrap_or(exit))
+}
+
+/// Removes our binding and tells it.
+///
+/// # Errors
+/// The signal that came meanwhile.
+pub(super) async fn unregister(phone: &mut Phone, printer: &mut Printer) -> Result<(), Exit> {
+    let is_gone = phone.unregister(printer).await?;
+    if let Some(account) = phone.account.filter(|_| is_gone) {
+        printer.event(&Event::Unregistered { account }, now_unix_ms());
     }
-    Ok(exit)
+    Ok(())
+}
+
+/// Tells a turn of the registration: every refresh to those who watch, trouble and its end to everybody.
+///
+/// # Errors
+/// It is lost for good.
+pub(super) fn turned(turn: Registration, is_troubled: &mut bool, printer: &mut Printer) -> Result<(), Unready> {
+    let Registration { account, state } = turn;
+    match state {
+        RegistrationState::Registered(Registered { bindings, granted, contact }) if *is_troubled => {
+            *is_troubled = false;
+            printer.event(&Event::Registered { account, bindings, granted, contact }, now_unix_ms());
+        }
+        RegistrationState::Registered(registered) => {
+            printer.decided(&format!("refreshed for {} s", registered.granted.as_secs()));
+        }
+        RegistrationState::Failed { failure, retry: Some(retry) } => {
+            *is_troubled = true;
+            printer.note(&format!("not refreshed: {failure}; next try in {:.0} s", retry.as_secs_f64()));
+            if printer.format() == OutputFormat::Jsonl {
+                printer.event(&Event::RegistrationFailed { account, failure, retry: Some(retry) }, now_unix_ms());
+            }
+        }
+        RegistrationState::Failed { failure, retry: None } => {
+            let exit = super::exit::of_failure(&failure, true);
+            return Err(Unready::new(exit, format!("registration lost: {failure}")));
+        }
+        RegistrationState::Lapsed => {
+            *is_troubled = true;
+            printer.event(&Event::RegistrationLapsed { account }, now_unix_ms());
+        }
+        RegistrationState::Unregistered => {}
+    }
+    Ok(())
 }
 
 async fn query(phone: &mut Phone, aor: &str, printer: &mut Printer) -> Result<Exit, Unready> {

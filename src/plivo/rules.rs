@@ -225,6 +225,16 @@ pub static RULES: &[Rule] = &[
     },
 ];
 
+/// What a header that goes out as it stands is held to.
+static RAW: Rule = Rule {
+    name: "raw-reserved",
+    sentence: "leave it out: by it Plivo's own clients say in which region their call is handled",
+    source: "Plivo browser SDK, lib/constants.ts",
+    sets: PUBLISHED,
+    only_warns: false,
+    breaks: |name, _| name.eq_ignore_ascii_case("X-ClientRegion"),
+};
+
 /// A header as it goes out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireHeader {
@@ -279,6 +289,15 @@ pub fn check(name: &str, value: &str, set: RuleSet) -> Result<Checked, Broken> {
         }
     }
     Ok(Checked { header: WireHeader { name: format!("{PREFIX}{bare}"), value: value.to_owned() }, warnings })
+}
+
+/// Holds the name of a header that goes out as it stands, without a prefix, to `set`.
+///
+/// # Errors
+/// [`Broken`] when it is one by which Plivo's own clients speak to the platform.
+pub fn check_raw(name: &str, set: RuleSet) -> Result<(), Broken> {
+    let breaks = RAW.sets.contains(&set) && (RAW.breaks)(name, "");
+    if breaks { Err(Broken { name: name.to_owned(), rule: &RAW }) } else { Ok(()) }
 }
 
 /// Whether `name` starts with `X-PH-`, in any case.
@@ -416,6 +435,18 @@ mod tests {
         }
         assert_eq!(rule("ClientRegions", "a", RuleSet::Guide), "kept");
         assert_eq!(rule("Sip", "a", RuleSet::Guide), "kept");
+    }
+
+    /// Trap: it would have the call handled elsewhere.
+    #[test]
+    fn a_header_of_plivos_own_clients_is_refused_as_it_stands() {
+        for name in ["X-ClientRegion", "x-clientregion"] {
+            assert_eq!(check_raw(name, RuleSet::Guide).unwrap_err().rule.name, "raw-reserved");
+            assert_eq!(check_raw(name, RuleSet::Sdk).unwrap_err().rule.name, "raw-reserved");
+            assert_eq!(check_raw(name, RuleSet::None), Ok(()));
+            assert!(check(name, "europe", RuleSet::Guide).is_err());
+        }
+        assert_eq!(check_raw("X-Client", RuleSet::Guide), Ok(()));
     }
 
     #[test]

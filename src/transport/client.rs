@@ -90,7 +90,7 @@ pub struct Registered {
     pub bindings: Vec<Binding>,
     /// How long our own lasts; zero when there is none.
     pub granted: Duration,
-    /// Our Contact, as the registrar knows it.
+    /// Our Contact, as the registrar knows it; empty when it has none.
     pub contact: String,
 }
 
@@ -110,6 +110,9 @@ pub enum RegistrationState {
     Registered(Registered),
     /// Removed at our wish.
     Unregistered,
+    /// The granted time is over and no more was granted: nobody can reach us by it. It is still tried for, unless a
+    /// failure without `retry` is told.
+    Lapsed,
     /// Not accepted; tried again after `retry`, or never.
     Failed {
         /// Why.
@@ -322,7 +325,7 @@ impl Client {
     /// # }
     /// ```
     pub async fn register(&self, account: AccountId) -> Result<Registered, RequestError> {
-        self.registered(account, Agent::register).await
+        self.registered(account, Agent::register, false).await
     }
 
     /// Asks for an account's bindings and changes none.
@@ -330,7 +333,7 @@ impl Client {
     /// # Errors
     /// Not taken, failed, or shut down.
     pub async fn query(&self, account: AccountId) -> Result<Registered, RequestError> {
-        self.registered(account, Agent::query_bindings).await
+        self.registered(account, Agent::query_bindings, false).await
     }
 
     /// Removes an account's own binding.
@@ -338,7 +341,7 @@ impl Client {
     /// # Errors
     /// Not taken, failed, or shut down.
     pub async fn unregister(&self, account: AccountId) -> Result<(), RequestError> {
-        self.registered(account, Agent::unregister).await.map(drop)
+        self.registered(account, Agent::unregister, true).await.map(drop)
     }
 
     /// Removes every binding of an account's address-of-record, those of others included.
@@ -346,18 +349,19 @@ impl Client {
     /// # Errors
     /// Not taken, failed, or shut down.
     pub async fn remove_all_bindings(&self, account: AccountId) -> Result<(), RequestError> {
-        self.registered(account, Agent::remove_all_bindings).await.map(drop)
+        self.registered(account, Agent::remove_all_bindings, true).await.map(drop)
     }
 
     async fn registered(
         &self,
         account: AccountId,
         command: impl FnOnce(&mut Agent, Instant, AccountId) -> Result<(), Refused> + Send + 'static,
+        removes: bool,
     ) -> Result<Registered, RequestError> {
         let (told, answer) = oneshot::channel();
         self.ask(move |agent, app, now| {
             command(agent, now, account)?;
-            app.registrations.insert(account, told);
+            app.registrations.insert(account, Registering { removes, told });
             Ok::<(), Refused>(())
         })
         .await??;
@@ -578,7 +582,7 @@ pub(super) struct ClientApp {
     ledger: Option<Book>,
     pub(super) calls: BTreeMap<CallId, Listener>,
     pub(super) cancels: BTreeMap<IncomingId, oneshot::Sender<()>>,
-    registrations: BTreeMap<AccountId, oneshot::Sender<Result<Registered, Failure>>>,
+    registrations: BTreeMap<AccountId, Registering>,
     requests: BTreeMap<RequestId, oneshot::Sender<Result<Response, Failure>>>,
     incoming: Option<mpsc::Sender<Incoming>>,
     turns: Option<mpsc::Sender<Registration>>,
@@ -591,6 +595,28 @@ enum Outlet {
     Incoming(mpsc::Sender<Incoming>),
     Turns(mpsc::Sender<Registration>),
     Seen(mpsc::Sender<Seen>),
+}
+
+/// Who waits for what becomes of a REGISTER.
+struct Registering {
+    /// Whether for a binding to be removed: then a refresh that is answered meanwhile is not what is waited for.
+    removes: bool,
+    told: oneshot::Sender<Result<Registered, Failure>>,
+}
+
+impl Registering {
+    /// What that turn says to it; none when it goes on waiting.
+    fn answer(&self, state: &RegistrationState) -> Option<Result<Registered, Failure>> {
+        match state {
+            RegistrationState::Registered(registered) if !self.removes => Some(Ok(registered.clone())),
+            RegistrationState::Unregistered => {
+                Some(Ok(Registered { bindings: Vec::new(), granted: Duration::ZERO, contact: String::new() }))
+            }
+            RegistrationState::Failed { retry: Some(_), .. } if self.removes => None,
+            RegistrationState::Failed { failure, .. } => Some(Err(failure.clone())),
+            RegistrationState::Registered(_) | RegistrationState::Lapsed => None,
+        }
+    }
 }
 
 /// Who listens to one call.
@@ -628,17 +654,15 @@ impl ClientApp {
     }
 
     fn registration(&mut self, account: AccountId, state: RegistrationState) {
-        if let Some(waiting) = self.registrations.remove(&account) {
-            let _ = waiting.send(match &state {
-                RegistrationState::Registered(registered) => Ok(registered.clone()),
-                RegistrationState::Unregistered => {
-                    Ok(Registered { bindings: Vec::new(), granted: Duration::ZERO, contact: String::new() })
-                }
-                RegistrationState::Failed { failure, .. } => Err(failure.clone()),
-            });
-        }
+        let answer = self.registrations.get(&account).and_then(|waiting| waiting.answer(&state));
+        // Who waits for an answer finds it among the turns as well.
         if let Some(turns) = &self.turns {
             let _ = turns.try_send(Registration { account, state });
+        }
+        if let Some(answer) = answer
+            && let Some(waiting) = self.registrations.remove(&account)
+        {
+            let _ = waiting.told.send(answer);
         }
     }
 
@@ -695,6 +719,7 @@ impl App for ClientApp {
                 self.registration(account, RegistrationState::Registered(registered));
             }
             Event::Unregistered { account } => self.registration(account, RegistrationState::Unregistered),
+            Event::RegistrationLapsed { account } => self.registration(account, RegistrationState::Lapsed),
             Event::RegistrationFailed { account, failure, retry } => {
                 self.registration(account, RegistrationState::Failed { failure, retry });
             }

@@ -119,7 +119,7 @@ pub(crate) fn signal(pid: u32, name: &str) {
 
 /// Reads lines up to the one that begins so; the rest stays to be read by [`rest`].
 #[track_caller]
-pub(crate) fn read_to(out: &mut BufReader<ChildStdout>, beginning: &str) {
+pub(crate) fn read_to(out: &mut impl BufRead, beginning: &str) {
     let mut line = String::new();
     while !line.starts_with(beginning) {
         line.clear();

@@ -1,6 +1,6 @@
 //! The main job: one call that carries a header, and what is told and kept of it.
 
-use crate::home::{Home, finish, read_to, rest, signal, start};
+use crate::home::{Home, Run, Sandbox, finish, read_to, rest, signal, start};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::BufReader;
@@ -161,4 +161,39 @@ fn sigterm_while_it_talks_hangs_up() {
     let run = finish(child).expect(143);
     assert!(run.err.lines().any(|line| line.starts_with("> BYE sip:")), "{}", run.err);
     assert!(shown.contains("\nanswered: 200 OK, ended by local\n"), "{shown}");
+}
+
+/// An account's own headers, in a file that `--config` names.
+fn with_account(home: &Home, headers: &str, line: &str) -> Run {
+    let sandbox = Sandbox::start(home);
+    let account = format!("uri = \"sip:alice@{}\"\nprofile = \"plivo\"\nheaders = {{ {headers} }}", sandbox.sip());
+    home.write("account.toml", &format!("[account.work]\n{account}\n"));
+    let line = format!("invite echo --config account.toml --account work --talk 0 --output json {line}");
+    finish(start(home.command(&line).env("SIPCALL_PASSWORD", "wonderland")))
+}
+
+#[test]
+fn the_headers_of_an_account_go_with_its_calls_unless_the_call_says_otherwise() {
+    let headers = "Customer = \"42\", Team = \"red\"";
+    for (line, expected) in [
+        ("", "X-PH-Customer=42 X-PH-Team=red"),
+        ("-H Other=1", "X-PH-Customer=42 X-PH-Team=red X-PH-Other=1"),
+        ("-H Customer=7", "X-PH-Team=red X-PH-Customer=7"),
+    ] {
+        let call = with_account(&Home::new(), headers, line).expect(0).json();
+        let sent = call["headers_sent"].as_array().unwrap().iter();
+        let sent = sent.map(|h| format!("{}={}", h["name"].as_str().unwrap(), h["value"].as_str().unwrap()));
+        assert_eq!(sent.collect::<Vec<_>>().join(" "), expected, "{line}");
+    }
+}
+
+#[test]
+fn a_header_of_an_account_that_would_be_lost_is_code_3_and_named_with_its_place() {
+    for (headers, key, rule) in [
+        ("Customer = \"a-b\"", "account.work.headers.Customer", "value-characters"),
+        ("\"Te-st\" = \"1\"", "account.work.headers.Te-st", "name-characters"),
+    ] {
+        let run = with_account(&Home::new(), headers, "").expect(3);
+        assert!(run.err.contains(&format!("account.toml:4: {key}: ")) && run.err.contains(rule), "{}", run.err);
+    }
 }

@@ -189,6 +189,36 @@ fn all_bindings_are_removed_with_a_star_alone() {
     d.rest();
 }
 
+/// What is told as removed is removed; that others are bound, or that we were, is no matter.
+#[test]
+fn a_200_that_still_tells_what_was_to_be_removed_is_a_failure() {
+    let other = "<sip:alice@10.5.5.5>;expires=50";
+    for (all, contacts, fails) in [
+        (false, "", false),
+        (false, other, false),
+        (false, "<OURS>;expires=0, <sip:alice@10.5.5.5>;expires=50", false),
+        (false, "<OURS>;expires=110", true),
+        (true, "", false),
+        (true, "<OURS>;expires=0", false),
+        (true, other, true),
+    ] {
+        let mut d = Desk::new();
+        let (work, first) = registered(&mut d, 120);
+        let bob = d.bob;
+        ask(&mut d, work, if all { Agent::remove_all_bindings } else { Agent::unregister });
+        let removal = d.expect(bob, "REGISTER");
+        let ok = removal.reply(200);
+        let contacts = contacts.replace("OURS", &first.contact());
+        d.say(bob, &if contacts.is_empty() { ok } else { ok.header("Contact", contacts.clone()) });
+        d.expect_silence(bob, secs(3600));
+        let failed = |event: &Event| matches!(event, Event::RegistrationFailed { retry: None, .. });
+        let gone = |event: &Event| matches!(event, Event::Unregistered { .. });
+        let told = d.events();
+        assert_eq!((told.iter().any(failed), told.iter().any(gone)), (fails, !fails), "{contacts}");
+        d.rest();
+    }
+}
+
 #[test]
 fn refused_credentials_end_the_registration() {
     let mut d = Desk::new();
@@ -268,6 +298,25 @@ fn expires_holds_for_a_contact_that_says_nothing() {
         assert_eq!(granted(&d), [90]);
         unregistered(&mut d, work);
     }
+}
+
+/// Proves 3327-5-a.
+#[test]
+fn a_path_is_supported_and_is_the_registrars_business() {
+    let mut d = Desk::new();
+    let (bob, work) = (d.bob, d.add_account(account()));
+    ask(&mut d, work, Agent::register);
+    let register = d.expect(bob, "REGISTER");
+    assert!(register.header("Supported").split(", ").any(|tag| tag == "path"));
+    d.say(bob, &bound(&register, 120).header("Path", "<sip:10.0.0.9;lr>"));
+    d.run_for(ms(20));
+    assert_eq!(granted(&d), [120]);
+    d.place(CallRequest { account: Some(work), ..CallRequest::new(crate::desk::uri("sip:bob@10.0.0.2")) });
+    let invite = d.expect(bob, "INVITE");
+    assert!(invite.headers("Route").is_empty());
+    d.say(bob, &invite.reply(486));
+    d.expect(bob, "ACK");
+    unregistered(&mut d, work);
 }
 
 /// Proves 7616-3.4-a.

@@ -163,7 +163,8 @@ impl Config {
         }
     }
 
-    fn wrong(&self, key: &str, account: Option<&String>, problem: &str) -> ConfigError {
+    /// What is wrong with a key, where it was set; of an account if one is named.
+    pub(in crate::cli) fn wrong(&self, key: &str, account: Option<&String>, problem: &str) -> ConfigError {
         let key = account.map_or_else(|| key.to_owned(), |name| format!("account.{name}.{key}"));
         let place = self.values.get(&key).map_or_else(|| "configuration".to_owned(), |(_, origin)| origin.to_string());
         ConfigError::Value { place, key, problem: problem.to_owned() }
