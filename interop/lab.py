@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -26,6 +27,26 @@ def equal(what, found, wanted):
     require(found == wanted, f"{what}: {found!r} instead of {wanted!r}")
 
 
+def field(message, name):
+    """The value of a header field that a message has once."""
+    values = fields(message, name)
+    equal(f"{name} fields", len(values), 1)
+    return values[0]
+
+
+def fields(message, name):
+    """The values of a header field, in order."""
+    return [line.split(":", 1)[1].strip() for line in message.splitlines() if line.startswith(f"{name}:")]
+
+
+def methods(messages):
+    return [message.split()[0] for message in messages]
+
+
+def of_method(method, messages):
+    return [message for message in messages if message.startswith(f"{method} ")]
+
+
 def program(name):
     require(shutil.which(name), f"cannot run: {name} is not installed")
     return name
@@ -34,9 +55,8 @@ def program(name):
 class Finished:
     """A process that has ended."""
 
-    def __init__(self, process, seconds):
-        self.code, self.seconds = process.returncode, seconds
-        self.out, self.err = process.stdout, process.stderr
+    def __init__(self, code, seconds, out, err):
+        self.code, self.seconds, self.out, self.err = code, seconds, out, err
 
     def json(self):
         return json.loads(self.out)
@@ -44,6 +64,44 @@ class Finished:
     def expect(self, code):
         require(self.code == code, f"sipcall: exit code {self.code} instead of {code}\n{self.out}{self.err}")
         return self
+
+
+class Running:
+    """sipcall while it runs; ended with the block that it was started for."""
+
+    def __init__(self, lab, arguments):
+        self.arguments, self.began = arguments, time.monotonic()
+        self.out, self.err = tempfile.TemporaryFile("w+", dir=lab.folder), tempfile.TemporaryFile("w+", dir=lab.folder)
+        self.process = subprocess.Popen(
+            [lab.binary, *arguments], stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.err, env=lab.environment,
+            cwd=lab.folder)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        end(self.process)
+        self.out.close()
+        self.err.close()
+
+    def interrupt(self):
+        self.process.send_signal(signal.SIGINT)
+
+    def finished(self, within=20):
+        """Waits for its end."""
+        try:
+            self.process.wait(within)
+        except subprocess.TimeoutExpired as late:
+            raise Failed(f"sipcall {' '.join(self.arguments)}: still running after {within} s\n{text(self.err)}") from late
+        return Finished(self.process.returncode, time.monotonic() - self.began, text(self.out), text(self.err))
+
+    def expect(self, code, within=20):
+        return self.finished(within).expect(code)
+
+
+def text(file):
+    file.seek(0)
+    return file.read()
 
 
 class Lab:
@@ -67,23 +125,25 @@ class Lab:
     def path(self, name):
         return os.path.join(self.folder, name)
 
+    def start(self, *arguments):
+        return Running(self, arguments)
+
     def run(self, *arguments, within=20):
         """Runs sipcall to its end."""
-        began = time.monotonic()
-        try:
-            process = subprocess.run(
-                [self.binary, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                env=self.environment, cwd=self.folder, timeout=within)
-        except subprocess.TimeoutExpired as late:
-            raise Failed(f"sipcall {' '.join(arguments)}: still running after {within} s\n{late.stderr}") from late
-        return Finished(process, time.monotonic() - began)
+        with self.start(*arguments) as running:
+            return running.finished(within)
 
-    def invite(self, port, *arguments, transport="udp", within=20):
+    def calling(self, port, *arguments, transport="udp"):
         """Calls the peer at that port as an endpoint of a provider that wants its headers as Plivo does."""
-        return self.run(
+        return self.start(
             "invite", f"sip:uas@127.0.0.1:{port};transport={transport}", "--user", f"{USER}@127.0.0.1:{port}",
             "--profile", "plivo", "--no-register", "-H", "Test=Sample", "--no-store", "--output", "json", "-v",
-            *arguments, within=within)
+            *arguments)
+
+    def invite(self, port, *arguments, transport="udp", within=20):
+        """The same, to its end."""
+        with self.calling(port, *arguments, transport=transport) as running:
+            return running.finished(within)
 
 
 def free_port():
@@ -132,9 +192,9 @@ def credentials(value):
 
 
 def digest_response(method, given, password=PASSWORD):
-    """What RFC 2617 §3.2.2.1 makes of MD5 credentials with qop=auth."""
-    md5 = lambda *parts: hashlib.md5(":".join(parts).encode()).hexdigest()
-    return md5(
-        md5(given["username"], given["realm"], password),
-        given["nonce"], given["nc"], given["cnonce"], given["qop"],
-        md5(method, given["uri"]))
+    """What RFC 7616 §3.4.1 makes of credentials with qop=auth, and RFC 2069 of those without qop."""
+    algorithm = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}[given.get("algorithm", "MD5")]
+    hashed = lambda *parts: algorithm(":".join(parts).encode()).hexdigest()
+    counted = [given[name] for name in ("nc", "cnonce", "qop")] if "qop" in given else []
+    return hashed(
+        hashed(given["username"], given["realm"], password), given["nonce"], *counted, hashed(method, given["uri"]))

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 
-from lab import PASSWORD, USER, end, free_port, is_bound, program, wait_until
+from lab import PASSWORD, USER, end, free_port, is_bound, program, require, wait_until
 
 REALM, NONCE = "sip.example.com", "47ebe028cda119c35d4877b383027d28da013815"
 CONTACT = "Contact: <sip:uas@[local_ip]:[local_port];transport=[transport]>"
@@ -48,8 +48,9 @@ def header(name, pattern, variable, check=True):
             f'assign_to="{variable}"/>')
 
 
-# Of an INVITE that is answered after something else came.
+# Of an INVITE that is answered after something else came, or that requests of the callee follow.
 REMEMBER = [header(name, ".*", name.lower()) for name in ("Via", "From", "To", "CSeq")]
+INVITED = receive("INVITE", *REMEMBER, attributes='rrs="true"')
 
 
 def late_reply(status, *lines, tag="callee", body=""):
@@ -58,9 +59,27 @@ def late_reply(status, *lines, tag="callee", body=""):
     return f"<send>{message(f'SIP/2.0 {status}', copied + list(lines), body)}</send>"
 
 
-def challenge(status="401 Unauthorized", name="WWW-Authenticate", nonce=NONCE, more=""):
-    value = f'{name}: Digest realm="{REALM}", nonce="{nonce}", qop="auth", algorithm=MD5{more}'
-    return reply(status, value, tag="challenge")
+def request(method, number, *lines, body=""):
+    """A request of the callee, in the dialog of the INVITE that was remembered."""
+    again = "" if method == "ACK" else 'retrans="500"'
+    return f"<send {again}>" + message(f"{method} [next_url] SIP/2.0", [
+        "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]", "Max-Forwards: 70",
+        "From:[$to];tag=[pid]callee[call_number]", "To:[$from]", "Call-ID: [call_id]", f"CSeq: {number} {method}", *lines,
+    ], body) + "</send>"
+
+
+def answered(status):
+    """Waits for the response to a request of the callee."""
+    return f'<recv response="{status}"/>'
+
+
+def pause(milliseconds):
+    return f'<pause milliseconds="{milliseconds}"/>'
+
+
+def challenge(status="401 Unauthorized", name="WWW-Authenticate", value=None, nonce=NONCE, more=""):
+    value = value or f'Digest realm="{REALM}", nonce="{nonce}", qop="auth", algorithm=MD5{more}'
+    return reply(status, f"{name}: {value}", tag="challenge")
 
 
 VERIFIED = f'<verifyauth assign_to="right" username="{USER}" password="{PASSWORD}"/>'
@@ -74,52 +93,13 @@ ANSWERED = [
     reply("200 OK", *DIALOG, body=SDP, attributes='retrans="500"'),
     receive("ACK", header("Route", "lr=on", "ackroute")),
 ]
+# The same of a callee that records no route: an answer at once, and the end by the caller.
+ACCEPTED = [reply("200 OK", CONTACT, body=SDP, attributes='retrans="500"'), receive("ACK")]
+HUNG_UP = receive("BYE") + reply("200 OK", tag=None)
 
 DIGEST = [
     receive("INVITE"), challenge(), receive("ACK"),
     receive("INVITE", VERIFIED, HELD, attributes='rrs="true"'), UNLESS_VERIFIED, *ANSWERED, BYE,
-]
-# SIPp verifies no Proxy-Authorization: whoever plays this one looks at the messages.
-PROXY_DIGEST = [
-    receive("INVITE"), challenge("407 Proxy Authentication Required", "Proxy-Authenticate"), receive("ACK"),
-    receive("INVITE", HELD), *ANSWERED, BYE,
-]
-STALE = [
-    receive("INVITE"), challenge(), receive("ACK"),
-    receive("INVITE", VERIFIED), UNLESS_VERIFIED, challenge(nonce="4e4f4e4345", more=", stale=true"), receive("ACK"),
-    receive("INVITE", header("Authorization", "4e4f4e4345", "fresh"), HELD), *ANSWERED, BYE,
-]
-REFUSED = [
-    receive("INVITE"), challenge(), receive("ACK"), receive("INVITE"), challenge(), receive("ACK"),
-    '<pause milliseconds="500"/>',
-]
-BUSY = [receive("INVITE", HELD), reply("486 Busy Here"), receive("ACK")]
-RINGING = [
-    receive("INVITE", *REMEMBER), reply("180 Ringing", *DIALOG),
-    receive("CANCEL"), reply("200 OK"), late_reply("487 Request Terminated"), receive("ACK"),
-]
-CALLEE_ENDS = [
-    receive("INVITE", *REMEMBER, attributes='rrs="true"'), *ANSWERED,
-    '<send retrans="500">' + message("BYE [next_url] SIP/2.0", [
-        "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]", "Max-Forwards: 70",
-        "From:[$to];tag=[pid]callee[call_number]", "To:[$from]", "Call-ID: [call_id]", "CSeq: 1 BYE",
-    ], "") + "</send>",
-    '<recv response="200"/>',
-]
-FORKED = [
-    receive("INVITE", *REMEMBER),
-    *[reply("180 Ringing", *DIALOG, tag=tag) for tag in ("first", "second")],
-    reply("200 OK", *DIALOG, tag="first", body=SDP), receive("ACK", header("To", "first", "ackone")),
-    late_reply("200 OK", *DIALOG, tag="second", body=SDP), receive("ACK", header("To", "second", "acktwo")),
-    receive("BYE", header("To", "second", "byetwo")), reply("200 OK", tag=None),
-    receive("BYE", header("To", "first", "byeone")), reply("200 OK", tag=None),
-]
-REGISTRAR = [
-    receive("REGISTER"), challenge(),
-    receive("REGISTER", VERIFIED), UNLESS_VERIFIED, reply("423 Interval Too Brief", "Min-Expires: 1800"),
-    receive("REGISTER", header("Expires", "1800", "expires"), header("Contact", ".*", "contact")),
-    reply("200 OK", "Contact:[$contact]"),
-    receive("REGISTER", header("Contact", "expires=0", "gone")), reply("200 OK"),
 ]
 
 
@@ -157,6 +137,10 @@ class Sipp:
         """How it went for SIPp: 0 if the scenario was played to its end."""
         return self.process.wait(25)
 
+    def content_with(self, finished):
+        """The scenario was played to its end."""
+        require(self.code() == 0, f"SIPp: exit code {self.process.returncode}\n{self.text('errors')}\n{finished.err}")
+
     def text(self, name):
         path = os.path.join(self.folder, name)
         if not os.path.exists(path):
@@ -169,3 +153,11 @@ class Sipp:
         blocks = re.split(r"^-{20,}.*$", self.text("messages"), flags=re.MULTILINE)
         heads = (re.match(r"\s*\w+ message received \[\d+\] bytes ?:\s+(.*)", block, re.DOTALL) for block in blocks)
         return [head.group(1) for head in heads if head]
+
+
+def play(lab, steps, *arguments, code, transport="udp"):
+    """One call into a scenario: both sides must be content. Returns the call as JSON and what reached SIPp."""
+    with Sipp(lab, "callee", steps, transport) as peer:
+        finished = lab.invite(peer.port, *arguments, transport=transport).expect(code)
+        peer.content_with(finished)
+        return finished.json(), peer.received()

@@ -1,0 +1,123 @@
+"""sipcall against a TCP peer of a few lines: where messages begin and end in a stream, and connections that close."""
+
+import time
+
+from by_hand import LARGE, oddly_spelt
+from lab import equal, require
+from peer import SDP, StreamPeer, reply
+
+
+def an_answered_call(lab, send):
+    """One call whose INVITE is answered by `send` over the connection that it came by."""
+    with StreamPeer() as peer, lab.calling(peer.port, "--talk", "0", transport="tcp") as running:
+        send(peer, peer.receive("INVITE"))
+        peer.receive("ACK")
+        peer.hang_up()
+        call = running.expect(0).json()
+        equal("outcome", (call["outcome"]["kind"], call["outcome"]["status"]), ("answered", 200))
+        return call
+
+
+def answer(peer, invite, **more):
+    return reply(invite, "200 OK", peer.contact, **{"body": SDP} | more)
+
+
+def two_messages_in_one_segment(lab):
+    call = an_answered_call(
+        lab, lambda peer, invite: peer.send(reply(invite, "180 Ringing", peer.contact) + answer(peer, invite)))
+    require(call["times"]["ringing"], f"times: {call['times']}")
+
+
+def an_octet_a_segment(lab):
+    def send(peer, invite):
+        for octet in answer(peer, invite):
+            peer.send(octet)
+            time.sleep(0.0005)
+
+    an_answered_call(lab, send)
+
+
+def a_message_and_a_half_then_the_rest(lab):
+    def send(peer, invite):
+        both = reply(invite, "180 Ringing", peer.contact) + answer(peer, invite)
+        peer.send(both[:-len(SDP) - 10])
+        time.sleep(0.1)
+        peer.send(both[-len(SDP) - 10:])
+
+    an_answered_call(lab, send)
+
+
+def line_ends_between_messages(lab):
+    an_answered_call(lab, lambda peer, invite: peer.send("\r\n" + reply(invite, "100 Trying") + "\r\n" + answer(peer, invite)))
+
+
+def a_60_kb_answer_by_stream(lab):
+    an_answered_call(lab, lambda peer, invite: peer.send(answer(peer, invite, body=LARGE)))
+
+
+def odd_spelling_by_stream(lab):
+    an_answered_call(lab, lambda peer, invite: peer.send(oddly_spelt(answer(peer, invite))))
+
+
+def broken(lab, change):
+    """A stream that cannot be cut into messages any more is given up, and so is the call; nothing hangs."""
+    with StreamPeer() as peer, lab.calling(peer.port, transport="tcp") as running:
+        invite = peer.receive("INVITE")
+        peer.send(change(reply(invite, "180 Ringing", peer.contact)))
+        equal("what follows", peer.socket.recv(100), b"")
+        call = running.expect(7, within=5).json()
+    equal("outcome", call["outcome"]["kind"], "unreachable")
+
+
+def no_length_ends_the_stream(lab):
+    broken(lab, lambda message: message.replace("Content-Length: 0\r\n", ""))
+
+
+def a_length_that_is_no_number_ends_the_stream(lab):
+    broken(lab, lambda message: message.replace("Content-Length: 0", "Content-Length: none"))
+
+
+def garbage_ends_the_stream(lab):
+    broken(lab, lambda message: "HTTP/1.1 200 OK\r\nServer: none\r\n\r\n")
+
+
+def closed_before_any_answer(lab):
+    with StreamPeer() as peer, lab.calling(peer.port, transport="tcp") as running:
+        peer.receive("INVITE")
+        peer.close()
+        call = running.expect(7, within=5).json()
+    equal("outcome", call["outcome"]["kind"], "unreachable")
+
+
+def closed_after_the_200_is_opened_again(lab):
+    with StreamPeer() as peer, lab.calling(peer.port, "--talk", "500ms", transport="tcp") as running:
+        peer.send(answer(peer, peer.receive("INVITE")))
+        # The ACK may have left into the closing connection; the BYE cannot.
+        peer.close()
+        peer.accept()
+        try:
+            peer.receive("ACK")
+        except Exception:
+            pass
+        peer.hang_up()
+        call = running.expect(0).json()
+    equal("outcome", (call["outcome"]["kind"], call["outcome"]["ended_by"]), ("answered", "local"))
+
+
+def gone_after_the_200_is_told(lab):
+    with StreamPeer() as peer, lab.calling(peer.port, "--talk", "500ms", transport="tcp") as running:
+        invite = peer.receive("INVITE")
+        peer.listener.close()
+        peer.send(answer(peer, invite))
+        peer.receive("ACK")
+        peer.close()
+        finished = running.expect(0, within=5)
+    equal("outcome", finished.json()["outcome"]["kind"], "answered")
+
+
+CHECKS = [
+    two_messages_in_one_segment, an_octet_a_segment, a_message_and_a_half_then_the_rest, line_ends_between_messages,
+    a_60_kb_answer_by_stream, odd_spelling_by_stream, no_length_ends_the_stream,
+    a_length_that_is_no_number_ends_the_stream, garbage_ends_the_stream, closed_before_any_answer,
+    closed_after_the_200_is_opened_again, gone_after_the_200_is_told,
+]
