@@ -1,6 +1,6 @@
 """Challenges: SIPp asks for credentials, and what it got is computed once more with hashlib."""
 
-from lab import credentials, digest_response, equal, field, methods, of_method, require, USER
+from lab import credentials, digest_response, equal, field, methods, numbers, of_method, require, USER
 from sipp import ANSWERED, BYE, DIGEST, HELD, REALM, UNLESS_VERIFIED, VERIFIED, challenge, header, pause, play, receive
 from sipp import NONCE
 
@@ -22,7 +22,7 @@ def verified_by_sipp(lab, transport):
     equal("transport", call["transport"], transport)
     require(call["route_set"][0].endswith(";lr=on"), f"route_set: {call['route_set']}")
     invites = of_method("INVITE", received)
-    equal("CSeq", [field(message, "CSeq") for message in invites], ["1 INVITE", "2 INVITE"])
+    equal("CSeq", numbers(invites), [0, 1])
     require_right(invites[1])
     for message in invites:
         equal("X-PH-Test", field(message, "X-PH-Test"), "Sample")

@@ -39,6 +39,12 @@ def fields(message, name):
     return [line.split(":", 1)[1].strip() for line in message.splitlines() if line.startswith(f"{name}:")]
 
 
+def numbers(messages):
+    """The CSeq numbers, counted from the first."""
+    found = [int(field(message, "CSeq").split()[0]) for message in messages]
+    return [number - found[0] for number in found]
+
+
 def methods(messages):
     return [message.split()[0] for message in messages]
 

@@ -149,10 +149,10 @@ class Sipp:
             return file.read()
 
     def received(self):
-        """The messages that reached it."""
+        """The messages that reached it, each once: what a slow machine sends again is no news."""
         blocks = re.split(r"^-{20,}.*$", self.text("messages"), flags=re.MULTILINE)
         heads = (re.match(r"\s*\w+ message received \[\d+\] bytes ?:\s+(.*)", block, re.DOTALL) for block in blocks)
-        return [head.group(1) for head in heads if head]
+        return list(dict.fromkeys(head.group(1) for head in heads if head))
 
 
 def play(lab, steps, *arguments, code, transport="udp"):

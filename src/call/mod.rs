@@ -615,10 +615,14 @@ impl Call {
         self.media.plan = Some(plan);
     }
 
-    /// Notes header fields of the peer that are its own, each once.
+    /// Notes header fields of the peer that are its own, and those that say why it refuses, each once.
     fn note_headers(&mut self, message: &Message, within: &str) {
         let kept = |header: &Header<'_>| {
-            header.name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"x-")) || header.id == HeaderId::Reason
+            header.name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"x-"))
+                || matches!(
+                    header.id,
+                    HeaderId::Reason | HeaderId::RetryAfter | HeaderId::Unsupported | HeaderId::Warning
+                )
         };
         for header in message.headers().filter(kept) {
             if self.record.headers_received.len() >= HEADERS_KEPT {

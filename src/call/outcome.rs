@@ -370,7 +370,7 @@ pub struct CallRecord {
     pub local: Option<SocketAddr>,
     /// The first hop's address.
     pub remote: Option<SocketAddr>,
-    /// Header fields of the peer that begin with `X-`, and Reason.
+    /// Header fields of the peer that begin with `X-`, and Reason, Retry-After, Unsupported and Warning.
     pub headers_received: Vec<ReceivedHeader>,
     /// The dialog's route set, in the order in which requests go through it.
     pub route_set: Vec<String>,

@@ -177,6 +177,10 @@ impl Call {
     pub fn handle_invite_response(&mut self, cx: &mut Cx<'_>, response: &Arc<Message>) {
         let Some(status) = response.status() else { return };
         self.note_nat(response);
+        if let Some(Outcome::NoAnswer { stage, status: None }) = &mut self.ending {
+            // It came after a limit of ours, but it came: the peer is not silent.
+            *stage = (*stage).max(Stage::Ringing);
+        }
         match status.class() {
             1 => self.handle_provisional(cx, status, response),
             2 => self.handle_success(cx, status, response),

@@ -60,7 +60,7 @@ pub struct CallJson {
     pub talk_ms: Option<u64>,
     /// Custom header fields of the INVITE, as on the wire.
     pub headers_sent: Vec<HeaderJson>,
-    /// `X-` header fields and Reason of the peer.
+    /// `X-` header fields of the peer, and Reason, Retry-After, Unsupported and Warning.
     pub headers_received: Vec<ReceivedJson>,
     /// The dialog's route set.
     pub route_set: Vec<String>,

@@ -2,7 +2,7 @@
 
 use crate::desk::{Desk, REST, config, ms, secs, uri};
 use sipcall::agent::{AgentConfig, CallRequest, Event};
-use sipcall::call::{Outcome, Side};
+use sipcall::call::{Outcome, Side, Stage};
 
 /// Proves 3261-9.1-f.
 /// Proves 5407-3.1.2.
@@ -294,6 +294,31 @@ fn the_ring_limit_takes_the_call_back() {
     d.expect(bob, "ACK");
     d.assert_kind(call, "no_answer");
     d.rest();
+}
+
+/// Who says something only after the limit is there all the same: that is another end than silence.
+#[test]
+fn a_ring_after_the_limit_is_no_silence() {
+    for status in [180, 200, 486] {
+        let mut d = Desk::new();
+        let request = CallRequest { ring_limit: Some(ms(300)), ..CallRequest::new(uri("sip:bob@10.0.0.2")) };
+        let (bob, call) = (d.bob, d.place(request));
+        let invite = d.expect(bob, "INVITE");
+        d.run_for(ms(400));
+        d.say(bob, &invite.reply(status));
+        if status == 180 {
+            let cancel = d.expect(bob, "CANCEL");
+            d.say(bob, &cancel.reply(200));
+            d.say(bob, &invite.reply(487));
+        }
+        d.expect(bob, "ACK");
+        if status == 200 {
+            let bye = d.expect(bob, "BYE");
+            d.say(bob, &bye.reply(200));
+        }
+        d.rest();
+        assert_eq!(d.outcome(call), Some(&Outcome::NoAnswer { stage: Stage::Ringing, status: None }), "{status}");
+    }
 }
 
 #[test]

@@ -206,6 +206,23 @@ fn a_long_ring_does_not_crowd_out_the_headers_of_the_answer() {
     d.rest();
 }
 
+/// Why a call is refused is not always in the status.
+#[test]
+fn what_a_refusal_says_of_its_cause_is_kept() {
+    let mut d = Desk::new();
+    let (bob, call) = (d.bob, d.call());
+    let invite = d.expect(bob, "INVITE");
+    let why = [("Retry-After", "120 (busy)"), ("Unsupported", "timer"), ("Warning", "305 a.example \"no codec\"")];
+    let refusal = why.iter().fold(invite.reply(503), |reply, (name, value)| reply.header(name, *value));
+    d.say(bob, &refusal.header("Server", "x"));
+    d.expect(bob, "ACK");
+    d.run_for(ms(50));
+    let record = d.node(d.alice).app.record(call).unwrap();
+    let kept: Vec<_> = record.headers_received.iter().map(|h| (h.name.as_str(), h.value.as_str())).collect();
+    assert_eq!(kept, why);
+    d.rest();
+}
+
 /// Proves 3261-12.3-a.
 #[test]
 fn a_challenge_ends_the_early_dialogs_of_its_invite() {
