@@ -71,9 +71,9 @@ class Peer:
     def answer(self, invite, *lines, **more):
         self.reply(invite, "200 OK", self.contact, *lines, **{"body": SDP} | more)
 
-    def hang_up(self):
+    def hang_up(self, **passing):
         """Waits for the BYE and answers it."""
-        self.reply(self.receive("BYE"), "200 OK")
+        self.reply(self.receive("BYE", **passing), "200 OK")
 
 
 class StreamPeer(Peer):
@@ -101,8 +101,8 @@ class StreamPeer(Peer):
             self.socket.close()
             self.socket = None
 
-    def receive(self, method):
-        """The next message of the connection, which has to be that."""
+    def receive(self, method, passing=None):
+        """The next message of the connection, which has to be that; one of the kind to be passed over may come before."""
         if not self.socket:
             self.accept()
         while not (whole := self.whole()):
@@ -110,6 +110,8 @@ class StreamPeer(Peer):
             require(octets, f"the connection was closed before {method}")
             self.buffer += octets
         message, self.buffer = self.buffer[:whole].decode(), self.buffer[whole:]
+        if message.split()[0] == passing:
+            return self.receive(method)
         equal("request", message.split()[0], method)
         return message
 

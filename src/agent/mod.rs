@@ -28,7 +28,7 @@ use crate::table::{Map, Slab};
 use crate::time::{Epoch, Instant};
 use crate::timer::Deadlines;
 use crate::transaction::Transactions;
-use crate::wire::{Frame, Message, MessageRef, Opener, redacted};
+use crate::wire::{Frame, FramingErrorKind, Message, MessageRef, Opener, redacted};
 use bytes::Bytes;
 use calls::{CallEntry, Kept};
 use exchange::Exchange;
@@ -85,6 +85,8 @@ pub struct Agent {
     by_call_id: Map<String, CallId>,
     /// Targets that refused TCP, until when.
     without_tcp: BTreeMap<SocketAddr, Instant>,
+    /// The stream that is being closed since it cannot be read on.
+    unreadable: Option<(FlowId, FramingErrorKind)>,
     deadlines: Deadlines<Timed>,
     outbox: Outbox,
     needs: VecDeque<Need>,
@@ -168,6 +170,7 @@ impl Agent {
             served,
             ringing,
             by_call_id,
+            unreadable: None,
             without_tcp: BTreeMap::new(),
             deadlines: Deadlines::new(),
             outbox: Outbox::default(),
@@ -233,12 +236,14 @@ impl Agent {
                 Some(Ok(Frame::Pong)) => {}
                 Some(Err(error)) => {
                     self.answer_broken(flow, peer, &error.head, error.status());
+                    self.unreadable = Some((flow, error.kind));
                     self.close_flow(now, flow);
                     break;
                 }
             }
         }
         self.settle(now);
+        self.unreadable = None;
     }
 
     /// One whole message arrived, on a transport that keeps them apart.

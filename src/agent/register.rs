@@ -301,7 +301,7 @@ impl Agent {
                 self.registration_failed(account, now, Failure::Auth { status, why }, None);
                 self.registration_over(now, account, id);
             }
-            Signal::Unreached(_, cause) => self.registration_failed(account, now, Failure::Unreached(cause), None),
+            Signal::Unreached(_, cause) => self.registration_failed(account, now, cause.into(), None),
             Signal::Finished(_) => self.registration_over(now, account, id),
             Signal::Ready(_) => {}
         }

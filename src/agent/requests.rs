@@ -1,7 +1,7 @@
 //! What the application asks for: calls, and requests outside calls.
 
 use super::config::{CallRequest, OutRequest};
-use super::event::{Event, Failure, Refused};
+use super::event::{Event, Refused};
 use super::exchange::Beginning;
 use super::{Agent, Kept, Owner, Signal};
 use crate::call::dialog::way;
@@ -141,7 +141,7 @@ impl Agent {
                 self.requests.remove(request);
             }
             Signal::Unreached(_, cause) => {
-                self.events.push_back(Event::RequestFailed { request, failure: Failure::Unreached(cause) });
+                self.events.push_back(Event::RequestFailed { request, failure: cause.into() });
             }
             Signal::Finished(_) => {
                 self.drop_exchange(id, false);

@@ -187,6 +187,8 @@ pub enum Unreached {
     NoMedia(String),
     /// The message cannot be written or sent as it is.
     Unsendable(String),
+    /// What came back cannot be read: the rule that it breaks, with its section. A call ends as violated by it.
+    Unreadable(&'static str),
 }
 
 impl fmt::Display for Unreached {
@@ -198,6 +200,7 @@ impl fmt::Display for Unreached {
             Self::Lost(why) => write!(f, "no connection: {why}"),
             Self::NoMedia(why) => write!(f, "no media port could be opened: {why}"),
             Self::Unsendable(why) => write!(f, "the request cannot be sent: {why}"),
+            Self::Unreadable(rule) => f.write_str(rule),
         }
     }
 }

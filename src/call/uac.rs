@@ -368,6 +368,7 @@ impl Call {
         self.forget_invite(cx);
         let outcome = match cause {
             Unreached::Silent => Outcome::NoAnswer { stage, status: None },
+            Unreached::Unreadable(rule) => Outcome::Violated { rule, status: None },
             cause => Outcome::Unreachable { stage, cause },
         };
         self.end(cx, outcome);

@@ -160,6 +160,7 @@ const fn of_unreached(cause: &Unreached) -> Exit {
     match cause {
         Unreached::NoSuchName(_) => Exit::Unresolved,
         Unreached::Silent => Exit::TimedOut,
+        Unreached::Unreadable(_) => Exit::Violated,
         Unreached::Refused | Unreached::Lost(_) | Unreached::NoMedia(_) | Unreached::Unsendable(_) => Exit::Unreached,
     }
 }
@@ -212,6 +213,7 @@ mod tests {
             (unreachable(Unreached::NoMedia("taken".into())), 7),
             (unreachable(Unreached::Unsendable("too large".into())), 7),
             (unreachable(Unreached::Silent), 28),
+            (unreachable(Unreached::Unreadable("RFC 3261 §7")), 8),
             (Outcome::NoAnswer { stage: Stage::Ringing, status: None }, 43),
             (Outcome::NoAnswer { stage: Stage::Inviting, status: None }, 28),
             (Outcome::Violated { rule: "a 2xx answers the offer of its INVITE, RFC 3261 §13.2.1", status: None }, 45),

@@ -56,6 +56,20 @@ pub struct FramingError {
     pub head: Bytes,
 }
 
+impl FramingErrorKind {
+    /// The rule that is broken, with its section.
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::TooLong => "a message in a stream is longer than the limit, RFC 3261 §18.1.1",
+            Self::Parse(_) => "what begins in a stream is no SIP message, RFC 3261 §7",
+            Self::NoContentLength => "a message in a stream has a Content-Length, RFC 3261 §20.14",
+            Self::ContentLength | Self::ConflictingContentLength => {
+                "the Content-Length of a message is one number, RFC 3261 §20.14"
+            }
+        }
+    }
+}
+
 impl FramingError {
     /// What a server answers before it closes.
     pub fn status(&self) -> Status {

@@ -275,6 +275,52 @@ fn a_call_talks_longer_over_tcp_than_an_idle_flow_lives() {
 }
 
 /// A connection that breaks while it rings ends the call.
+/// What cannot be cut into messages is told as what it is, and not as a peer that is not there.
+#[test]
+fn a_stream_that_cannot_be_read_is_told_as_such() {
+    for rings in [false, true] {
+        let mut d = Desk::new();
+        let (alice, bob) = (d.alice, d.bob);
+        d.bind(bob, Transport::Tcp, 5060);
+        let target = uri("sip:bob@10.0.0.2;transport=tcp");
+        let call = d.place(CallRequest::new(target.clone()));
+        let invite = d.expect(bob, "INVITE");
+        if rings {
+            d.say(bob, &invite.reply(180));
+        }
+        let mut http = invite.reply(400);
+        http.start = "HTTP/1.1 400 Bad Request".to_owned();
+        d.say(bob, &http);
+        d.run_for(ms(50));
+        let rule = "what begins in a stream is no SIP message, RFC 3261 §7";
+        assert_eq!(d.outcome(call), Some(&Outcome::Violated { rule, status: None }));
+        let out = OutRequest::new(Method::Options, target);
+        d.with(alice, |ua, now| ua.command(now, |agent, _| agent.request(now, out))).unwrap();
+        let mut http = d.expect(bob, "OPTIONS").reply(400);
+        http.start = "HTTP/1.1 400 Bad Request".to_owned();
+        d.say(bob, &http);
+        d.run_for(ms(50));
+        let told = |event: &Event| matches!(event, Event::RequestFailed { failure: Failure::Violated(told), .. } if *told == rule);
+        assert!(d.events().iter().any(told));
+        d.rest();
+    }
+}
+
+/// Somebody was there, so nobody is told that nobody listens.
+#[test]
+fn a_connection_that_closes_without_an_answer_is_told_as_such() {
+    let mut d = Desk::new();
+    let bob = d.bob;
+    d.bind(bob, Transport::Tcp, 5060);
+    let call = d.place(CallRequest::new(uri("sip:bob@10.0.0.2;transport=tcp")));
+    let invite = d.expect(bob, "INVITE");
+    d.hang_up_flow(invite.flow);
+    d.run_for(ms(50));
+    let cause = Unreached::Lost("10.0.0.2:5060 closed it without an answer".to_owned());
+    assert_eq!(d.outcome(call), Some(&Outcome::Unreachable { stage: Stage::Inviting, cause }));
+    d.rest();
+}
+
 #[test]
 fn a_connection_that_closes_while_it_rings_ends_the_call() {
     let mut d = Desk::new();

@@ -350,14 +350,22 @@ impl Agent {
         }
         let Some(exchange) = self.exchanges.get(id) else { return };
         let (addr, provisional) = (exchange.peer(), exchange.provisional);
-        let closed = !exchange.fresh && exchange.flow.is_some_and(|flow| self.flows.get(flow).is_none());
+        let gone = exchange.flow.filter(|flow| self.flows.get(*flow).is_none());
+        let closed = !exchange.fresh && gone.is_some();
+        let unreadable = self.unreadable.filter(|(flow, _)| gone == Some(*flow));
+        let lost = |why: &str| match (addr, unreadable) {
+            (_, Some((_, kind))) => Unreached::Unreadable(kind.rule()),
+            (Some(addr), None) => Unreached::Lost(format!("{addr} {why}")),
+            (None, None) => Unreached::Lost(why.to_owned()),
+        };
         match notice {
             Notice::Timeout => self.candidate_failed(now, id, Unreached::Silent),
-            Notice::TransportError if provisional => {
-                self.give_up(id, Unreached::Lost(addr.map_or_else(String::new, |addr| format!("{addr} is gone"))));
-            }
+            Notice::TransportError if provisional => self.give_up(id, lost("is gone")),
             // A connection from before may have been on its end already, which says nothing of the peer.
             Notice::TransportError if closed => self.reconnect(now, id),
+            Notice::TransportError if gone.is_some() => {
+                self.candidate_failed(now, id, lost("closed it without an answer"));
+            }
             Notice::TransportError => self.candidate_failed(now, id, Unreached::Refused),
             Notice::Ended => {
                 self.by_transaction.remove(&transaction);
@@ -435,6 +443,9 @@ impl Agent {
 
 impl From<Unreached> for Failure {
     fn from(cause: Unreached) -> Self {
-        Self::Unreached(cause)
+        match cause {
+            Unreached::Unreadable(rule) => Self::Violated(rule),
+            cause => Self::Unreached(cause),
+        }
     }
 }
