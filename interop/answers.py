@@ -2,13 +2,15 @@
 
 import sipp
 from lab import equal, methods, of_method, require
-from sipp import ACCEPTED, ANSWERED, BYE, CONTACT, DIALOG, HELD, HUNG_UP, INVITED, SDP, late_reply, pause, play, receive
-from sipp import header, reply, request
+from sipp import (
+    ACCEPTED, ANSWERED, BYE, CONTACT, DIALOG, HELD, HUNG_UP, INVITED, SDP, header, late_reply, pause, play, receive, reply,
+    request)
 
 RINGING = reply("180 Ringing", *DIALOG)
 # The status line, further lines, what rang before, and what it has to come to: kind and exit code.
 REFUSALS = [
-    ("302 Moved Temporarily", ["Contact: <sip:a@192.0.2.1>;q=0.7, <sip:b@192.0.2.2;transport=tcp>"], "", "redirected", 22),
+    ("302 Moved Temporarily", ["Contact: <sip:a@192.0.2.1>;q=0.7, <sip:b@192.0.2.2;transport=tcp>"], "", "redirected",
+     22),
     ("400 Bad Request", [], "", "rejected", 22),
     ("403 Forbidden", [], "", "rejected", 22),
     ("404 Not Found", [], "", "rejected", 41),
@@ -68,7 +70,8 @@ def what_rings_in_many_ways_is_answered(lab):
 def early_media_is_told(lab):
     steps = [receive("INVITE"), reply("183 Session Progress", *DIALOG, body=SDP), *ANSWERED, BYE]
     call, _ = play(lab, steps, "--talk", "0", code=0)
-    require(call["times"]["early_media"] and call["times"]["early_media"] <= call["times"]["answered"], f"{call['times']}")
+    times = call["times"]
+    require(times["early_media"] and times["early_media"] <= times["answered"], f"times: {times}")
     equal("codec", call["media"]["codec"], "PCMU")
 
 
@@ -96,8 +99,8 @@ def ringing_past_max_time_is_cancelled(lab):
 
 
 def a_cancel_waits_for_a_provisional(lab):
-    given_up(
-        lab, [INVITED, pause(900), RINGING, CANCELLED], "--ring-timeout", "300ms", code=43, kind="no_answer")
+    steps = [INVITED, pause(900), RINGING, CANCELLED]
+    given_up(lab, steps, "--ring-timeout", "300ms", code=43, kind="no_answer")
 
 
 def silence_after_trying_is_cancelled(lab):
@@ -106,12 +109,15 @@ def silence_after_trying_is_cancelled(lab):
 
 
 def a_cancel_that_nobody_hears_holds_nobody(lab):
-    steps = [INVITED, RINGING, receive("CANCEL")]
+    steps = [INVITED, RINGING, receive("CANCEL"), pause(3000)]
     with sipp.Sipp(lab, "callee", steps) as peer:
         finished = lab.invite(peer.port, "--ring-timeout", "300ms").expect(43)
         peer.content_with(finished)
     # The limit, and two seconds for the callee to agree.
-    require(finished.seconds < 4, f"took {finished.seconds:.1f} s")
+    require(2.2 < finished.seconds < 4, f"took {finished.seconds:.1f} s")
+
+
+a_cancel_that_nobody_hears_holds_nobody.seconds = 3
 
 
 CROSSED = [
@@ -151,19 +157,21 @@ def callee_hangs_up(lab):
     equal("outcome", (call["outcome"]["kind"], call["outcome"]["ended_by"]), ("answered", "remote"))
 
 
-def an_answer_without_session_is_ended(lab):
-    steps = [receive("INVITE"), reply("200 OK", CONTACT, attributes='retrans="500"'), receive("ACK"), HUNG_UP]
+def ended_for_its_session(lab, body):
+    answer = reply("200 OK", CONTACT, body=body, attributes='retrans="500"')
+    steps = [receive("INVITE"), answer, receive("ACK"), HUNG_UP]
     call, received = play(lab, steps, code=45)
     equal("messages", methods(received), ["INVITE", "ACK", "BYE"])
     equal("outcome", (call["outcome"]["kind"], call["outcome"]["status"]), ("violated", 200))
 
 
+def an_answer_without_session_is_ended(lab):
+    ended_for_its_session(lab, "")
+
+
 def an_answer_without_a_codec_of_ours_is_ended(lab):
     strange = SDP.replace("RTP/AVP 0 101", "RTP/AVP 18").replace("rtpmap:0 PCMU", "rtpmap:18 G729")
-    steps = [receive("INVITE"), reply("200 OK", CONTACT, body=strange, attributes='retrans="500"'), receive("ACK"), HUNG_UP]
-    call, received = play(lab, steps, code=45)
-    equal("messages", methods(received), ["INVITE", "ACK", "BYE"])
-    equal("outcome", call["outcome"]["kind"], "violated")
+    ended_for_its_session(lab, strange)
 
 
 FORKED = [
@@ -184,8 +192,7 @@ def two_forks_answer(lab):
 
 CHECKS = [
     *(refusal(*row) for row in REFUSALS),
-    an_answer_at_once, what_rings_in_many_ways_is_answered, early_media_is_told,
-    ringing_too_long_is_cancelled, ringing_past_max_time_is_cancelled, a_cancel_waits_for_a_provisional,
+    an_answer_at_once, what_rings_in_many_ways_is_answered, early_media_is_told, ringing_too_long_is_cancelled, ringing_past_max_time_is_cancelled, a_cancel_waits_for_a_provisional,
     silence_after_trying_is_cancelled, a_cancel_that_nobody_hears_holds_nobody, a_200_that_crosses_the_cancel_is_ended,
     ctrl_c_cancels_what_rings, ctrl_c_that_crosses_a_200_ends_it,
     callee_hangs_up, an_answer_without_session_is_ended, an_answer_without_a_codec_of_ours_is_ended, two_forks_answer,

@@ -1,4 +1,4 @@
-"""sipcall against a UDP peer of a few lines: silence, closed ports, copies, and datagrams that are not as they should be."""
+"""sipcall against a UDP peer of a few lines: silence, closed ports, copies, and datagrams not as they should be."""
 
 import re
 
@@ -117,7 +117,7 @@ def a_target_at_another_port_is_followed(lab):
 def our_address_is_what_the_challenge_shows(lab):
     """RFC 3581: behind a NAT the first INVITE cannot know its Contact, the one with credentials can."""
     asked = 'WWW-Authenticate: Digest realm="example.com", nonce="4e4f", qop="auth"'
-    seen = lambda line: line.replace(";rport", ";received=203.0.113.7;rport=4711") if line.startswith("Via") else line
+    seen = lambda line: line.replace(";rport;", ";received=203.0.113.7;rport=4711;")
     with Peer() as peer, lab.calling(peer.port, "--talk", "0") as running:
         first = peer.receive("INVITE")
         peer.reply(first, "401 Unauthorized", asked, change=seen)
@@ -177,7 +177,8 @@ def what_is_cut_short_for_ever_is_told_as_unreadable(lab):
 
 
 def what_follows_the_body_is_ignored(lab):
-    call, _ = an_answered_call(lab, lambda peer, invite: peer.answer(invite, body=SDP + "m=video 9 RTP/AVP 31\r\nx", length=len(SDP)))
+    body = SDP + "m=video 9 RTP/AVP 31\r\nx"
+    call, _ = an_answered_call(lab, lambda peer, invite: peer.answer(invite, body=body, length=len(SDP)))
     equal("codec", call["media"]["codec"], "PCMU")
 
 
@@ -202,7 +203,8 @@ def a_60_kb_answer_fits_a_datagram(lab):
     require_large(an_answered_call(lab, lambda peer, invite: peer.answer(invite, *LARGE))[0])
 
 
-ODD_NAMES = {"Via": "v", "From": "f", "To": "t", "Call-ID": "i", "Contact": "m", "Content-Type": "c", "Content-Length": "l"}
+ODD_NAMES = {
+    "Via": "v", "From": "f", "To": "t", "Call-ID": "i", "Contact": "m", "Content-Type": "c", "Content-Length": "l"}
 
 
 def oddly_spelt(message):
@@ -218,7 +220,10 @@ def oddly_spelt(message):
 
 
 def odd_spelling_is_read(lab):
-    _, ack = an_answered_call(lab, lambda peer, invite: peer.send(oddly_spelt(reply(invite, "200 OK", peer.contact, body=SDP))))
+    def send(peer, invite):
+        peer.send(oddly_spelt(reply(invite, "200 OK", peer.contact, body=SDP)))
+
+    _, ack = an_answered_call(lab, send)
     require(";tag=callee" in fields(ack, "To")[0], f"To of the ACK: {fields(ack, 'To')}")
 
 

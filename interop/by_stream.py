@@ -48,7 +48,10 @@ def a_message_and_a_half_then_the_rest(lab):
 
 
 def line_ends_between_messages(lab):
-    an_answered_call(lab, lambda peer, invite: peer.send("\r\n" + reply(invite, "100 Trying") + "\r\n" + answer(peer, invite)))
+    def send(peer, invite):
+        peer.send("\r\n" + reply(invite, "100 Trying") + "\r\n" + answer(peer, invite))
+
+    an_answered_call(lab, send)
 
 
 def a_60_kb_answer_by_stream(lab):
@@ -70,7 +73,7 @@ def broken(lab, change):
 
 
 def what_follows_the_body_ends_the_stream(lab):
-    """What is longer than its length cannot be told from a message that is none: a connection of its own for the BYE."""
+    """What is longer than its length begins a message that is none. ACK and BYE get a connection of their own."""
     with StreamPeer() as peer, lab.calling(peer.port, "--talk", "300ms", transport="tcp") as running:
         peer.send(answer(peer, peer.receive("INVITE")) + "m=video 9 RTP/AVP 31\r\na=x\r\n\r\n")
         while peer.socket.recv(65535):

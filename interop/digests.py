@@ -1,8 +1,8 @@
 """Challenges: SIPp asks for credentials, and what it got is computed once more with hashlib."""
 
 from lab import credentials, digest_response, equal, field, methods, numbers, of_method, require, USER
-from sipp import ANSWERED, BYE, DIGEST, HELD, REALM, UNLESS_VERIFIED, VERIFIED, challenge, header, pause, play, receive
-from sipp import NONCE
+from sipp import (
+    ANSWERED, BYE, DIGEST, HELD, NONCE, REALM, UNLESS_VERIFIED, VERIFIED, challenge, header, pause, play, receive)
 
 PROXY = ("407 Proxy Authentication Required", "Proxy-Authenticate")
 ASKED = [receive("INVITE"), challenge(), receive("ACK")]
@@ -12,7 +12,8 @@ TAKEN = [receive("INVITE", HELD), *ANSWERED, BYE]
 def require_right(message, name="Authorization", **wanted):
     """The credentials of an INVITE are what hashlib makes of them, and have these parameters."""
     given = credentials(field(message, name))
-    wanted = {"username": USER, "realm": REALM, "uri": message.split()[1], "response": digest_response("INVITE", given)} | wanted
+    response = digest_response("INVITE", given)
+    wanted = {"username": USER, "realm": REALM, "uri": message.split()[1], "response": response} | wanted
     equal("credentials", {name: given.get(name) for name in wanted}, wanted)
 
 

@@ -98,7 +98,8 @@ class Running:
         try:
             self.process.wait(within)
         except subprocess.TimeoutExpired as late:
-            raise Failed(f"sipcall {' '.join(self.arguments)}: still running after {within} s\n{text(self.err)}") from late
+            told = f"sipcall {' '.join(self.arguments)}: still running after {within} s\n{text(self.err)}"
+            raise Failed(told) from late
         return Finished(self.process.returncode, time.monotonic() - self.began, text(self.out), text(self.err))
 
     def expect(self, code, within=20):

@@ -102,7 +102,7 @@ class StreamPeer(Peer):
             self.socket = None
 
     def receive(self, method, passing=None):
-        """The next message of the connection, which has to be that; one of the kind to be passed over may come before."""
+        """The next message of the connection, which has to be that; one of a kind to be passed over may come before."""
         if not self.socket:
             self.accept()
         while not (whole := self.whole()):

@@ -30,7 +30,7 @@ pub enum CannotAnswer {
     #[error("the server asks for credentials and none are configured")]
     NoCredentials,
     /// The credentials are for another realm.
-    #[error("the server asks for credentials of a realm other than the configured one")]
+    #[error("the server asks for credentials of a realm that is not the account's")]
     WrongRealm,
     /// Only algorithms weaker than the policy demands.
     #[error("the server offers only digest algorithms weaker than the required one")]
