@@ -463,6 +463,14 @@ pub enum Refused {
         /// What is wrong with it.
         why: String,
     },
+    /// More header fields than a message has room for.
+    #[error("{given} headers are too many: leave out all but {most}")]
+    Headers {
+        /// How many there are.
+        given: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// The URI cannot be called.
     #[error("{0}")]
     Target(String),

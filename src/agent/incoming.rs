@@ -3,6 +3,7 @@
 
 use super::config::Accept;
 use super::event::{Answer, Event, Gone};
+use super::trouble::{NO_MESSAGE, Trouble};
 use super::{Agent, Kept, Served, Timed};
 use crate::call::demands::{self, ALLOW};
 use crate::call::{Accepting, Asked, Call, CallDirection, Intent, OurContact, RecordId, Reply, Session};
@@ -53,6 +54,7 @@ impl Agent {
             Ok(message) => message,
             Err(error) => {
                 tracing::debug!(%from, %error, "not a SIP message");
+                self.troubles.note(now, flow, from, Trouble::Unreadable(NO_MESSAGE));
                 return;
             }
         };
@@ -61,11 +63,13 @@ impl Agent {
         }
         if let Err(fault) = message.check() {
             tracing::debug!(%from, %fault, "a message that breaks the rules");
+            self.troubles.note(now, flow, from, Trouble::Unreadable(NO_MESSAGE));
             if message.is_request() && message.method() != Some(&Method::Ack) {
                 self.answer_stateless(flow, from, &message, Reply::new(fault.status()));
             }
             return;
         }
+        self.troubles.forget(flow, from);
         if message.is_request() {
             self.handle_request(now, flow, from, &message);
         } else if self.is_ours(flow, &message)

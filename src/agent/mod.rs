@@ -11,13 +11,14 @@ mod profile;
 mod register;
 mod requests;
 mod target;
+mod trouble;
 
 pub use app::*;
 pub use calls::CallMut;
 pub use config::*;
 pub use event::*;
 pub use profile::Profile;
-pub use requests::OWN_HEADERS;
+pub use requests::{OWN_HEADERS, check_headers, headers_of};
 
 use crate::call::dialog::Dialogs;
 use crate::call::{Action, Call, CallPolicy, Role, Unreached};
@@ -28,7 +29,7 @@ use crate::table::{Map, Slab};
 use crate::time::{Epoch, Instant};
 use crate::timer::Deadlines;
 use crate::transaction::Transactions;
-use crate::wire::{Frame, FramingErrorKind, Message, MessageRef, Opener, redacted};
+use crate::wire::{Frame, Message, MessageRef, Opener, redacted};
 use bytes::Bytes;
 use calls::{CallEntry, Kept};
 use exchange::Exchange;
@@ -38,6 +39,7 @@ use register::AccountEntry;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use trouble::{Trouble, Troubles};
 
 /// A whole user agent without I/O: bytes, time and commands go in; bytes, needs and events come out.
 ///
@@ -85,8 +87,7 @@ pub struct Agent {
     by_call_id: Map<String, CallId>,
     /// Targets that refused TCP, until when.
     without_tcp: BTreeMap<SocketAddr, Instant>,
-    /// The stream that is being closed since it cannot be read on.
-    unreadable: Option<(FlowId, FramingErrorKind)>,
+    troubles: Troubles,
     deadlines: Deadlines<Timed>,
     outbox: Outbox,
     needs: VecDeque<Need>,
@@ -170,8 +171,8 @@ impl Agent {
             served,
             ringing,
             by_call_id,
-            unreadable: None,
             without_tcp: BTreeMap::new(),
+            troubles: Troubles::default(),
             deadlines: Deadlines::new(),
             outbox: Outbox::default(),
             needs: VecDeque::new(),
@@ -235,15 +236,14 @@ impl Agent {
                 }
                 Some(Ok(Frame::Pong)) => {}
                 Some(Err(error)) => {
+                    self.troubles.note(now, flow, peer, Trouble::Unreadable(error.kind.rule()));
                     self.answer_broken(flow, peer, &error.head, error.status());
-                    self.unreadable = Some((flow, error.kind));
                     self.close_flow(now, flow);
                     break;
                 }
             }
         }
         self.settle(now);
-        self.unreadable = None;
     }
 
     /// One whole message arrived, on a transport that keeps them apart.

@@ -215,7 +215,10 @@ impl Agent {
 
 /// The header fields that a URI asks for (RFC 3261 §19.1.5), without those that would misdirect the request or say
 /// something of us that is not true.
-fn headers_of(target: &UriBuf) -> Result<Vec<(String, String)>, Refused> {
+///
+/// # Errors
+/// [`Refused::Target`] for a header that is no text.
+pub fn headers_of(target: &UriBuf) -> Result<Vec<(String, String)>, Refused> {
     let uri = target.as_uri();
     let text = |part: &str| String::from_utf8(unescape(part).into_owned());
     let refused = || Refused::Target(format!("{target}: a header of the URI is not text: leave it out"));
@@ -239,8 +242,17 @@ fn is_same_header(one: &str, other: &str) -> bool {
     }
 }
 
-/// Refuses header fields that the stack owns, and what could not be written.
-fn check_headers(headers: &[(String, String)]) -> Result<(), Refused> {
+/// Header fields that a request may carry beside those of the stack: a message has room for 128.
+const CARRIED: usize = crate::wire::bound::HEADERS - 32;
+
+/// Refuses header fields that the stack owns, what could not be written, and too many of them.
+///
+/// # Errors
+/// [`Refused::Header`] and [`Refused::Headers`].
+pub fn check_headers(headers: &[(String, String)]) -> Result<(), Refused> {
+    if headers.len() > CARRIED {
+        return Err(Refused::Headers { given: headers.len(), most: CARRIED });
+    }
     for (name, value) in headers {
         let refuse = |why: String| Err(Refused::Header { name: name.clone(), why });
         if OWN_HEADERS.contains(&HeaderId::of(name.as_bytes())) {

@@ -177,8 +177,10 @@ pub enum Stage {
 pub enum Unreached {
     /// The name has no address, or the name service said no.
     NoSuchName(String),
-    /// The host said that nobody listens there (ICMP, reset), or no route leads there.
+    /// The host said that nobody listens there (ICMP, reset).
     Refused,
+    /// No route leads there.
+    NoRoute,
     /// Nothing came back within the time of Timer B or F.
     Silent,
     /// The connection was lost or could not be made.
@@ -196,6 +198,7 @@ impl fmt::Display for Unreached {
         match self {
             Self::NoSuchName(name) => write!(f, "the name {name} does not resolve"),
             Self::Refused => f.write_str("nobody listens at that address and port"),
+            Self::NoRoute => f.write_str("no route leads to that address"),
             Self::Silent => f.write_str("no response came"),
             Self::Lost(why) => write!(f, "no connection: {why}"),
             Self::NoMedia(why) => write!(f, "no media port could be opened: {why}"),

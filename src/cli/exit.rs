@@ -48,6 +48,8 @@ pub enum Exit {
     Assertion = 70,
     /// SIGINT.
     Interrupted = 130,
+    /// SIGHUP.
+    HungUp = 129,
     /// SIGTERM.
     Terminated = 143,
 }
@@ -69,7 +71,7 @@ impl From<Exit> for std::process::ExitCode {
 /// What besides its outcome decides how a call is judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Circumstances {
-    /// The signal that ended it: [`Exit::Interrupted`] or [`Exit::Terminated`].
+    /// The signal that ended it: [`Exit::Interrupted`], [`Exit::Terminated`] or [`Exit::HungUp`].
     pub signal: Option<Exit>,
     /// The record, trace or recording could not be written.
     pub unwritten: bool,
@@ -161,7 +163,11 @@ const fn of_unreached(cause: &Unreached) -> Exit {
         Unreached::NoSuchName(_) => Exit::Unresolved,
         Unreached::Silent => Exit::TimedOut,
         Unreached::Unreadable(_) => Exit::Violated,
-        Unreached::Refused | Unreached::Lost(_) | Unreached::NoMedia(_) | Unreached::Unsendable(_) => Exit::Unreached,
+        Unreached::Refused
+        | Unreached::NoRoute
+        | Unreached::Lost(_)
+        | Unreached::NoMedia(_)
+        | Unreached::Unsendable(_) => Exit::Unreached,
     }
 }
 
@@ -209,6 +215,7 @@ mod tests {
         let table = [
             (unreachable(Unreached::NoSuchName("x".into())), 6),
             (unreachable(Unreached::Refused), 7),
+            (unreachable(Unreached::NoRoute), 7),
             (unreachable(Unreached::Lost("reset".into())), 7),
             (unreachable(Unreached::NoMedia("taken".into())), 7),
             (unreachable(Unreached::Unsendable("too large".into())), 7),

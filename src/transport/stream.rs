@@ -168,11 +168,13 @@ pub(super) async fn connect(peer: SocketAddr, source: Option<IpAddr>) -> Result<
 /// The system's error in our terms.
 pub(super) fn fault(error: &io::Error) -> FlowFault {
     use io::ErrorKind::{
-        AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkDown, NetworkUnreachable, TimedOut,
+        AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkDown, NetworkUnreachable, PermissionDenied,
+        TimedOut,
     };
     match error.kind() {
         ConnectionRefused => FlowFault::Refused,
-        HostUnreachable | NetworkUnreachable | NetworkDown | AddrNotAvailable => FlowFault::NoRoute,
+        // Broadcast addresses are forbidden unless asked for.
+        HostUnreachable | NetworkUnreachable | NetworkDown | AddrNotAvailable | PermissionDenied => FlowFault::NoRoute,
         TimedOut => FlowFault::TimedOut,
         _ => FlowFault::Other(error.to_string()),
     }

@@ -5,6 +5,7 @@ use sipcall::agent::{
     Account, AgentConfig, Answer, CallRequest, Event, Failure, OutRequest, Refusal, Serve, Transport,
 };
 use sipcall::call::{Outcome, Stage, Unreached};
+use sipcall::id::CallId;
 use sipcall::sim::check;
 use sipcall::wire::{Method, Status};
 
@@ -62,6 +63,70 @@ fn nobody_listening_anywhere_is_told_at_once() {
     d.run_for(ms(100));
     let expected = Outcome::Unreachable { stage: Stage::Inviting, cause: Unreached::Refused };
     assert_eq!(d.outcome(call), Some(&expected));
+    d.rest();
+}
+
+/// What broke the rules, and nothing else, came back.
+fn assert_unreadable(d: &mut Desk, call: CallId, answered: bool) {
+    d.rest();
+    let rule = "a request is answered by SIP messages, RFC 3261 §7";
+    let unreadable = Outcome::Violated { rule, status: None };
+    let silent = Outcome::NoAnswer { stage: Stage::Inviting, status: None };
+    assert_eq!(d.outcome(call), Some(if answered { &silent } else { &unreadable }));
+}
+
+#[test]
+fn datagrams_that_are_no_sip_are_told_as_such_and_not_as_silence() {
+    for (start, without) in [("HTTP/1.1 400 Bad Request", "none"), ("SIP/2.0 200 OK", "To"), ("\u{7}", "none")] {
+        let mut d = Desk::new();
+        let bob = d.bob;
+        let call = d.call();
+        let mut nonsense = d.expect(bob, "INVITE").reply(200).without(without);
+        nonsense.start = start.to_owned();
+        d.say(bob, &nonsense);
+        assert_unreadable(&mut d, call, false);
+    }
+}
+
+#[test]
+fn a_peer_that_was_unreadable_and_then_was_not_is_silent_at_most() {
+    let mut d = Desk::new();
+    let bob = d.bob;
+    let call = d.call();
+    let invite = d.expect(bob, "INVITE");
+    let mut nonsense = invite.reply(200);
+    nonsense.start = "HTTP/1.1 400 Bad Request".to_owned();
+    d.say(bob, &nonsense);
+    d.run_for(ms(100));
+    // A response to something that we never sent: of no use, but SIP.
+    d.say(bob, &invite.reply(180).set("Via", "SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bKother"));
+    assert_unreadable(&mut d, call, true);
+}
+
+#[test]
+fn a_stream_that_is_no_sip_is_told_at_once_and_one_that_only_closed_as_closed() {
+    for (start, length) in [("HTTP/1.1 400 Bad Request", "0"), ("SIP/2.0 200 OK", "-1")] {
+        let mut d = Desk::new();
+        let bob = d.bob;
+        d.bind(bob, Transport::Tcp, 5060);
+        let call = d.place(CallRequest::new(uri("sip:bob@10.0.0.2;transport=tcp")));
+        let invite = d.expect(bob, "INVITE");
+        let mut nonsense = invite.reply(200).set("Content-Length", length);
+        nonsense.start = start.to_owned();
+        d.say(bob, &nonsense);
+        d.run_for(ms(100));
+        d.assert_kind(call, "violated");
+        d.rest();
+    }
+    let mut d = Desk::new();
+    let bob = d.bob;
+    d.bind(bob, Transport::Tcp, 5060);
+    let call = d.place(CallRequest::new(uri("sip:bob@10.0.0.2;transport=tcp")));
+    let invite = d.expect(bob, "INVITE");
+    d.close_peer(bob, invite.flow);
+    d.run_for(ms(100));
+    let cause = Unreached::Lost("the peer closed it without an answer".into());
+    assert_eq!(d.outcome(call), Some(&Outcome::Unreachable { stage: Stage::Inviting, cause }));
     d.rest();
 }
 

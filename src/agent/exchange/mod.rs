@@ -15,6 +15,7 @@ mod ways;
 
 use super::event::{Transport, Unsent};
 use super::target::{Candidate, Target};
+use super::trouble::{NO_MESSAGE, Trouble};
 use super::{Agent, Failure, Owner, Signal, Timed};
 use crate::call::digest::Signed;
 use crate::call::wallet::Answered;
@@ -352,26 +353,36 @@ impl Agent {
         let (addr, provisional) = (exchange.peer(), exchange.provisional);
         let gone = exchange.flow.filter(|flow| self.flows.get(*flow).is_none());
         let closed = !exchange.fresh && gone.is_some();
-        let unreadable = self.unreadable.filter(|(flow, _)| gone == Some(*flow));
-        let lost = |why: &str| match (addr, unreadable) {
-            (_, Some((_, kind))) => Unreached::Unreadable(kind.rule()),
-            (Some(addr), None) => Unreached::Lost(format!("{addr} {why}")),
-            (None, None) => Unreached::Lost(why.to_owned()),
+        let trouble = self.trouble(id);
+        let unreadable = trouble.clone().filter(|cause| matches!(cause, Unreached::Unreadable(_)));
+        let lost = |why: &str, trouble: Option<Unreached>| {
+            let peer = addr.map_or_else(String::new, |addr| format!("{addr} "));
+            trouble.unwrap_or_else(|| Unreached::Lost(format!("{peer}{why}")))
         };
         match notice {
-            Notice::Timeout => self.candidate_failed(now, id, Unreached::Silent),
-            Notice::TransportError if provisional => self.give_up(id, lost("is gone")),
+            Notice::Timeout => self.candidate_failed(now, id, trouble.unwrap_or(Unreached::Silent)),
+            Notice::TransportError if provisional => self.give_up(id, lost("is gone", unreadable)),
             // A connection from before may have been on its end already, which says nothing of the peer.
             Notice::TransportError if closed => self.reconnect(now, id),
             Notice::TransportError if gone.is_some() => {
-                self.candidate_failed(now, id, lost("closed it without an answer"));
+                self.candidate_failed(now, id, lost("closed it without an answer", trouble));
             }
-            Notice::TransportError => self.candidate_failed(now, id, Unreached::Refused),
+            Notice::TransportError => self.candidate_failed(now, id, trouble.unwrap_or(Unreached::Refused)),
             Notice::Ended => {
                 self.by_transaction.remove(&transaction);
                 self.signals.push_back(Signal::Finished(id));
             }
         }
+    }
+
+    /// What was wrong with the place of its last attempt since that was sent.
+    fn trouble(&self, id: ExchangeId) -> Option<Unreached> {
+        let exchange = self.exchanges.get(id)?;
+        let (flow, peer) = (exchange.flow?, exchange.peer()?);
+        // The beginning of something that never became a message.
+        let rest = self.flows.get(flow).and_then(|flow| flow.framer.as_ref()).is_some_and(|f| f.buffered() > 0);
+        let told = self.troubles.since(exchange.sent_at?, flow, peer).map(Unreached::from);
+        told.or_else(|| rest.then_some(Unreached::Unreadable(NO_MESSAGE)))
     }
 
     /// An ACK is wanted once more.
@@ -429,6 +440,7 @@ impl Agent {
     /// The transport says that something did not arrive.
     pub(super) fn unsent(&mut self, now: Instant, flow: FlowId, to: SocketAddr, cause: Unsent) {
         tracing::debug!(?flow, %to, ?cause, "not sent");
+        self.troubles.note(now, flow, to, Trouble::Unsent(cause));
         if cause == Unsent::NoRoute {
             // Our address may be another by now: the next request to that peer asks anew from where it is reached.
             self.leave_flow(now, flow, to);

@@ -208,7 +208,8 @@ impl Agent {
     /// A flow that it waited for could not be made.
     pub(in crate::agent) fn flow_failed_for(&mut self, now: Instant, id: ExchangeId, fault: &FlowFault) {
         let cause = match fault {
-            FlowFault::Refused | FlowFault::NoRoute => Unreached::Refused,
+            FlowFault::Refused => Unreached::Refused,
+            FlowFault::NoRoute => Unreached::NoRoute,
             FlowFault::TimedOut => Unreached::Silent,
             FlowFault::Other(why) => Unreached::Lost(why.clone()),
         };
