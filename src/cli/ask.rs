@@ -56,6 +56,7 @@ impl Asking {
             // What a provider passes on under a prefix of its own it passes on from call to call: nothing is prefixed here.
             headers.add(argument, Held::Plain).map_err(|error| refused(&method, &error))?;
         }
+        headers.hold(&target, Held::Plain).map_err(|error| refused(&method, &error))?;
         let mut request = OutRequest { from, route, transport, body, ..OutRequest::new(method, target) };
         request.headers = headers.fields;
         let user = ask.who.user.as_deref();

@@ -1,8 +1,8 @@
 //! The grammar of `-H`: `NAME=VALUE` goes through the provider's rules, `NAME: VALUE` is a raw header field.
 
-use crate::agent::OWN_HEADERS;
+use crate::agent::{OWN_HEADERS, Refused, check_headers, headers_of};
 use crate::plivo::rules::{self, Broken, NotAPair, Rule, RuleSet};
-use crate::wire::HeaderId;
+use crate::wire::{HeaderId, UriBuf};
 
 /// Whose rules `NAME=VALUE` is held to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,9 @@ pub enum HeaderRefused {
     /// SIP allows no such value.
     #[error("header `{0}`: remove line breaks and other control characters from the value")]
     Value(String),
+    /// The agent would not send it.
+    #[error(transparent)]
+    Unsendable(#[from] Refused),
 }
 
 impl Headers {
@@ -74,6 +77,24 @@ impl Headers {
         self.warnings.extend(checked.warnings.into_iter().map(|rule| (name.to_owned(), rule)));
         self.fields.push((checked.header.name, checked.header.value));
         Ok(())
+    }
+
+    /// Holds what the target itself asks for (RFC 3261 §19.1.5) to the same rules, and both together to what a message
+    /// has room for.
+    ///
+    /// # Errors
+    /// [`HeaderRefused`], which names the header and the rule.
+    pub fn hold(&mut self, target: &UriBuf, held: Held) -> Result<(), HeaderRefused> {
+        let mut all = headers_of(target)?;
+        for (name, value) in &all {
+            let prefix = name.get(..rules::PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(rules::PREFIX));
+            if let (Held::Plivo(set), true) = (held, prefix) {
+                let checked = rules::check(name, value, set)?;
+                self.warnings.extend(checked.warnings.into_iter().map(|rule| (name.clone(), rule)));
+            }
+        }
+        all.extend_from_slice(&self.fields);
+        Ok(check_headers(&all)?)
     }
 
     fn add_plain(&mut self, name: &str, value: &str) -> Result<(), HeaderRefused> {

@@ -1,6 +1,7 @@
 //! `sipcall invite`: one call, from the words of a user to an exit code.
 
 use super::address::{Address, address};
+use super::advice::advice;
 use super::args::InviteArgs;
 use super::config::Config;
 use super::exit::{Circumstances, Exit, of_call};
@@ -12,7 +13,7 @@ use super::phone::{
     Home, Identity, NOBODY, Parts, Phone, Unready, held, home, identity, now_unix_ms, profile, store_path,
 };
 use crate::agent::{CallRequest, Event, Profile};
-use crate::call::{CallRecord, Direction, MediaPrefs, Session};
+use crate::call::{CallRecord, Direction, MediaPrefs, Outcome, Session};
 use crate::plivo::sandbox::{SandboxConfig, SandboxEvent};
 use crate::record::{CallJson, Durability, Store, Told};
 use crate::time::Duration;
@@ -66,8 +67,13 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
         Ok(placed) => {
             let unwritten = keep(args, config, &placed.record, &told, sandbox.is_some()).err().or(unwritten);
             unwritten.iter().for_each(|why| printer.error(why));
-            printer.call(&CallJson::ended(&placed.record, &told), !args.kept.no_store);
-            Ok(judge(args, &placed, &told, unwritten.is_some()))
+            let kept = !(args.kept.no_store || matches!(placed.record.outcome, Outcome::Refused { .. }));
+            printer.call(&CallJson::ended(&placed.record, &told), kept && unwritten.is_none());
+            let circumstances = circumstances(args, &placed, &told, unwritten.is_some());
+            if let Some(advice) = advice(&placed.record, &circumstances, config.text("bind").is_some()) {
+                printer.note(&advice);
+            }
+            Ok(of_call(&placed.record.outcome, &circumstances))
         }
         Err(unready) => {
             unwritten.iter().for_each(|why| printer.error(why));
@@ -131,7 +137,7 @@ async fn call(
                 if matches!(event, CallEvent::Answered(_)) {
                     hang_up_at = Some(tokio::time::Instant::now() + talk);
                 }
-                show(printer, &call, event);
+                show(printer, &call, event, now_unix_ms());
             }
             Ok(Next::Sandbox(event)) => {
                 let (word, text) = line(&event);
@@ -146,7 +152,7 @@ async fn call(
             Err(first) => {
                 signal = Some(first);
                 hang_up_at = None;
-                printer.note("ending the call; a second Ctrl-C leaves at once");
+                printer.note("ending the call; once more leaves at once");
                 call.end();
             }
         }
@@ -185,7 +191,7 @@ async fn next(
     }
 }
 
-fn show(printer: &mut Printer, call: &Call, event: CallEvent) {
+fn show(printer: &mut Printer, call: &Call, event: CallEvent, at_unix_ms: u64) {
     let call = call.id();
     printer.event(
         &match event {
@@ -193,7 +199,7 @@ fn show(printer: &mut Printer, call: &Call, event: CallEvent) {
             CallEvent::Answered(answered) => Event::Answered { call, response: answered.response, plan: answered.plan },
             CallEvent::Ended(record) => Event::CallEnded { call, record },
         },
-        now_unix_ms(),
+        at_unix_ms,
     );
 }
 
@@ -216,6 +222,7 @@ fn request(
     for argument in &args.headers {
         headers.add(argument, held(config, &profile)).map_err(|error| usage(&error))?;
     }
+    headers.hold(&target, held(config, &profile)).map_err(|error| usage(&error))?;
     let mut request = CallRequest { from, route, transport, ..CallRequest::new(target) };
     request.headers = headers.fields;
     request.ring_limit = config.time("ring_timeout");
@@ -261,7 +268,8 @@ fn keep(args: &InviteArgs, config: &Config, record: &CallRecord, told: &Told, sa
     store.told(record.intent.id, told).map_err(|error| error.to_string())
 }
 
-fn judge(args: &InviteArgs, placed: &Placed, told: &Told, unwritten: bool) -> Exit {
+/// What besides its outcome decides how the call is judged.
+fn circumstances(args: &InviteArgs, placed: &Placed, told: &Told, unwritten: bool) -> Circumstances {
     let Placed { record, signal, out_of_time, lacks_password } = placed;
     let demanded = args.expect.is_some() || !args.expect_param.is_empty();
     let arrived = |(name, value): &(String, String)| param_arrived(told.webhooks.as_ref(), name, value);
@@ -270,6 +278,5 @@ fn judge(args: &InviteArgs, placed: &Placed, told: &Told, unwritten: bool) -> Ex
     let silent = args.require_rtp && record.media.as_ref().is_none_or(|media| media.counted.received_packets == 0);
     let expected = demanded.then_some(held);
     let (signal, out_of_time, lacks_password) = (*signal, *out_of_time, *lacks_password);
-    let circumstances = Circumstances { signal, unwritten, expected, out_of_time, silent, lacks_password };
-    of_call(&record.outcome, &circumstances)
+    Circumstances { signal, unwritten, expected, out_of_time, silent, lacks_password }
 }

@@ -1,6 +1,7 @@
 //! Floor 6: the command. One file a subcommand; what they share is here and beside it.
 
 mod address;
+mod advice;
 pub mod args;
 mod ask;
 pub mod calls;

@@ -18,6 +18,7 @@ use crate::transport::{Client, ClientConfig, Clock, DriverConfig, Registered, Re
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -40,7 +41,7 @@ impl Unready {
 
 impl From<ConfigError> for Unready {
     fn from(error: ConfigError) -> Self {
-        Self::new(Exit::Config, error)
+        Self::new(error.exit(), error)
     }
 }
 
@@ -61,7 +62,8 @@ pub(super) struct Identity {
 /// [`ConfigError`] as [`Unready`].
 pub(super) fn identity(config: &Config, who: &Who) -> Result<Option<Identity>, Unready> {
     let Some(settings) = config.account()? else { return Ok(None) };
-    let variable = std::env::var("SIPCALL_PASSWORD").ok().map(Secret::Password);
+    let variable = std::env::var("SIPCALL_PASSWORD").ok().filter(|password| !password.is_empty());
+    let variable = variable.map(Secret::Password);
     let asked = Asked { file: who.password_file.clone(), stdin: who.password_stdin, variable };
     let secret = password(config, &settings, &asked)?;
     let profile = profile(&settings.profile, &settings.domain, false);
@@ -131,6 +133,8 @@ pub(super) struct Phone {
     pub unwritten: Option<String>,
     interrupt: Signal,
     terminate: Signal,
+    /// None where somebody had us ignore it, as `nohup` does.
+    hang_up: Option<Signal>,
 }
 
 /// What to make a phone of.
@@ -157,10 +161,11 @@ impl Phone {
         let observe = messages || printer.is_watching() || parts.shown.ladder || parts.shown.trace.is_some();
         let clock = Clock::start();
         let trace = parts.shown.trace.as_deref().map(|path| {
-            Trace::create(path, clock.epoch())
-                .map_err(|error| Unready::new(Exit::Unwritten, format!("{}: {error}", path.display())))
+            Trace::create(path, clock.epoch()).map_err(|error| {
+                Unready::new(Exit::Unwritten, format!("--trace: {} cannot be written: {error}", path.display()))
+            })
         });
-        let driver = DriverConfig { source: source(config)?, ..DriverConfig::default() };
+        let driver = DriverConfig { source: source(config), ..DriverConfig::default() };
         let agent = AgentConfig { observe, resolve: parts.resolve, ..AgentConfig::default() };
         let ledger = store.map(|store| Box::new(store) as Box<dyn crate::transport::Ledger>);
         let client = Client::bind(ClientConfig { agent, driver, ledger, seed: None })
@@ -176,6 +181,7 @@ impl Phone {
             unwritten: None,
             interrupt: on(SignalKind::interrupt())?,
             terminate: on(SignalKind::terminate())?,
+            hang_up: hang_ups()?,
             client,
         };
         if let Some(identity) = parts.identity {
@@ -202,6 +208,7 @@ impl Phone {
                 Some(seen) = self.seen.recv() => self.show(printer, seen),
                 _ = self.interrupt.recv() => return Err(Exit::Interrupted),
                 _ = self.terminate.recv() => return Err(Exit::Terminated),
+                () = hung_up(&mut self.hang_up) => return Err(Exit::HungUp),
                 done = &mut what => {
                     // What led to it was told before it: it is shown before it too.
                     while let Ok(seen) = self.seen.try_recv() {
@@ -240,7 +247,7 @@ impl Phone {
             Err(signal) => {
                 // The registrar may have taken us by now.
                 let signal = self.unregister(printer).await.err().unwrap_or(signal);
-                return Err(Unready::new(signal, "interrupted"));
+                return Err(Unready::new(signal, "ended before it was registered"));
             }
         };
         let registered = registered.map_err(|error| self.failed("not registered", &error))?;
@@ -284,8 +291,13 @@ impl Phone {
 
     /// Ends the client, shows what was left to show, and draws the ladder.
     pub(super) async fn put_down(mut self, printer: &mut Printer) -> Option<String> {
-        let client = self.client.clone();
-        let ended = self.watching(printer, client.shutdown()).await;
+        let shutdown = self.client.clone().shutdown();
+        tokio::pin!(shutdown);
+        let mut ended = self.watching(printer, &mut shutdown).await;
+        if ended.is_err() {
+            // What was written down so far is waited for once more; who asks twice means it.
+            ended = self.watching(printer, shutdown).await;
+        }
         if let Ok(Err(error)) = ended {
             self.unwritten.get_or_insert(error);
         }
@@ -302,7 +314,8 @@ impl Phone {
 const LEAVE: Duration = Duration::from_secs(2);
 
 /// What to do when a server asks for a password and we have none.
-pub(super) const NO_PASSWORD: &str = "give it by --password-file, --password-stdin, SIPCALL_PASSWORD or the account";
+pub(super) const NO_PASSWORD: &str =
+    "give the password by --password-file, --password-stdin, SIPCALL_PASSWORD or the account";
 
 /// What to say when a command needs an account and nothing names one.
 pub(super) const NOBODY: &str =
@@ -326,7 +339,7 @@ fn store(config: &Config, kept: &Kept) -> Result<Option<Store>, Unready> {
     }
     let durability = config.text("durability").and_then(Durability::of).unwrap_or(Durability::Power);
     let store = Store::open(store_path(config)?, durability).map(|store| store.keeping(config.time("keep")));
-    store.map(Some).map_err(|error| Unready::new(Exit::Unwritten, format!("{error} (--no-store keeps no record)")))
+    store.map(Some).map_err(|error| Unready::new(Exit::Unwritten, format!("{error}; --no-store keeps no record")))
 }
 
 /// Where the store is.
@@ -337,15 +350,38 @@ pub(super) fn store_path(config: &Config) -> Result<PathBuf, Unready> {
     Ok(config.store()?)
 }
 
-fn source(config: &Config) -> Result<Option<SocketAddr>, Unready> {
-    let wrong = |_| Unready::new(Exit::Config, "bind: write ADDR:PORT, as in 192.0.2.1:0");
-    config.text("bind").map(|bind| bind.parse().map_err(wrong)).transpose()
+/// Where we speak from, which was read with the configuration.
+fn source(config: &Config) -> Option<SocketAddr> {
+    config.text("bind").and_then(|bind| bind.parse().ok())
 }
 
-/// The wall clock, in milliseconds since 1970-01-01T00:00:00Z.
+/// What time it is, in milliseconds since 1970-01-01T00:00:00Z: never earlier than before, whoever sets the clock.
 #[must_use]
 pub(super) fn now_unix_ms() -> u64 {
-    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
+    static CLOCK: LazyLock<Clock> = LazyLock::new(Clock::start);
+    CLOCK.epoch().unix_ms(CLOCK.now())
+}
+
+/// Tells when the terminal is closed, unless we were started to outlive it.
+///
+/// # Errors
+/// The system takes no handler.
+pub(super) fn hang_ups() -> Result<Option<Signal>, Unready> {
+    // The mask of ignored signals, in hexadecimal; SIGHUP is its lowest bit (proc(5)).
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    if ignored.is_some_and(|mask| mask & 1 != 0) {
+        return Ok(None);
+    }
+    signal(SignalKind::hangup()).map(Some).map_err(|error| Unready::new(Exit::Internal, error))
+}
+
+/// Waits for the terminal to be closed.
+pub(super) async fn hung_up(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
 }
 
 /// The width of the terminal, as far as it is told.

@@ -5,7 +5,7 @@ use super::config::Config;
 use super::exit::Exit;
 use super::guest::{answer_by, line};
 use super::output::Printer;
-use super::phone::Unready;
+use super::phone::{Unready, hang_ups, hung_up};
 use crate::plivo::account::Credentials;
 use crate::plivo::python::{SANDBOX_VARIABLE, SITECUSTOMIZE};
 use crate::plivo::sandbox::{Endpoint, Running, Sandbox, SandboxConfig, SandboxEvent};
@@ -25,10 +25,20 @@ use tokio::signal::unix::{SignalKind, signal};
 /// [`Unready`] for what kept it from listening, or the command from starting.
 pub(super) async fn run(args: &SandboxArgs, config: &Config, printer: &mut Printer) -> Result<ExitCode, Unready> {
     let mut running = Sandbox::start(settings(args, config)?).await;
-    let running = running.as_mut().map_err(|error| Unready::new(Exit::Unreached, format!("sandbox: {error}")))?;
+    let running = running.as_mut().map_err(|error| {
+        let advice = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                ": end what listens there, or name another by --sip and --http (port 0 is free)"
+            }
+            io::ErrorKind::AddrNotAvailable => ": --sip and --http name addresses of this machine",
+            _ => "",
+        };
+        Unready::new(Exit::Unreached, format!("sandbox: {error}{advice}"))
+    })?;
     if let Some(path) = &args.ready_file {
-        write_ready(path, running)
-            .map_err(|error| Unready::new(Exit::Unwritten, format!("{}: {error}", path.display())))?;
+        write_ready(path, running).map_err(|error| {
+            Unready::new(Exit::Unwritten, format!("--ready-file: {} cannot be written: {error}", path.display()))
+        })?;
     }
     if args.print_env {
         for (name, value) in environment(running) {
@@ -125,6 +135,7 @@ fn introduce(running: &Running, environment_shown: bool, printer: &mut Printer) 
 async fn watch(running: &mut Running, printer: &mut Printer) -> Result<Exit, Unready> {
     let on = |kind| signal(kind).map_err(|error| Unready::new(Exit::Internal, error));
     let (mut interrupt, mut terminate) = (on(SignalKind::interrupt())?, on(SignalKind::terminate())?);
+    let mut hang_up = hang_ups()?;
     loop {
         tokio::select! {
             Some(event) = running.events.recv() => {
@@ -133,6 +144,7 @@ async fn watch(running: &mut Running, printer: &mut Printer) -> Result<Exit, Unr
             }
             _ = interrupt.recv() => return Ok(Exit::Interrupted),
             _ = terminate.recv() => return Ok(Exit::Terminated),
+            () = hung_up(&mut hang_up) => return Ok(Exit::HungUp),
         }
     }
 }

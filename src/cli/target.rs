@@ -1,5 +1,6 @@
 //! What a user calls: a URI, or less than one.
 
+use super::config::HIDE;
 use crate::report::text::visible;
 use std::fmt::Write;
 
@@ -22,10 +23,7 @@ pub enum TargetError {
     #[error("`{0}` looks like a host: write sip:{0}")]
     Host(String),
     /// A password in a URI is seen by everybody who lists processes.
-    #[error(
-        "a password does not belong into a URI, where others can read it: use --password-file, --password-stdin or \
-         SIPCALL_PASSWORD"
-    )]
+    #[error("the target: {HIDE}")]
     Password,
     /// The scheme is none that can be called.
     #[error("`{0}` cannot be called: write a sip:, sips: or tel: URI, user@host, +digits or a name")]
@@ -51,6 +49,7 @@ pub fn target(text: &str, domain: Option<&str>) -> Result<Target, TargetError> {
             _ => Ok(Target { uri: text.to_owned(), note: None }),
         },
         "tel" => at_domain(rest, domain).ok_or_else(|| TargetError::NoDomain(visible(rest.as_bytes()))),
+        "mailto" | "xmpp" | "im" | "pres" | "http" | "https" | "h323" => Err(TargetError::Scheme(shown())),
         _ if user.is_some_and(|user| user.contains(':')) => Err(TargetError::Password),
         _ if user.is_some() => Ok(noted(format!("sip:{text}"))),
         "" if !text.starts_with('[') => at_domain(text, domain).ok_or_else(|| TargetError::NoDomain(shown())),
@@ -129,7 +128,9 @@ mod tests {
         assert_eq!(refused("[::1]:5060"), TargetError::Host("[::1]:5060".into()));
         assert_eq!(refused("sip:a:secret@b"), TargetError::Password);
         assert_eq!(refused("a:secret@b"), TargetError::Password);
-        assert_eq!(refused("http://example.com"), TargetError::Scheme("http://example.com".into()));
+        for other in ["http://example.com", "mailto:a@b"] {
+            assert_eq!(refused(other), TargetError::Scheme(other.into()));
+        }
         assert_eq!(refused(" "), TargetError::Empty);
     }
 }

@@ -49,6 +49,9 @@ fn open(store: &Path, name: &str) -> io::Result<(PathBuf, File)> {
 /// not even opened: closing it again would drop the locks that another store of this process holds on it (POSIX locks
 /// belong to the process).
 pub(super) fn make_file(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
     if path.exists() {
         return Ok(());
     }

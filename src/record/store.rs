@@ -68,8 +68,7 @@ pub enum StoreError {
     },
     /// The file or its directory cannot be written.
     #[error(
-        "{} cannot be written: make the file and its directory writable, name another with --store, or go without by \
-         --no-store", .path.display()
+        "{} cannot be written: make the file and its directory writable, or name another with --store", .path.display()
     )]
     ReadOnly {
         /// The file.
@@ -98,6 +97,17 @@ pub enum StoreError {
     Full {
         /// The file.
         path: PathBuf,
+    },
+    /// The system could not read or write the file: a limit on its size, a quota, a broken disk.
+    #[error(
+        "{} cannot be read or written ({source}): check its disk and the limits on it, or name another file with \
+         --store", .path.display()
+    )]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        source: rusqlite::Error,
     },
     /// The file cannot be opened or made.
     #[error("{} cannot be opened ({source}): name another file with --store", .path.display())]
@@ -128,6 +138,7 @@ impl StoreError {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path },
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::NotADatabase { path },
             Some(ErrorCode::DiskFull) => Self::Full { path },
+            Some(ErrorCode::SystemIoFailure) => Self::Disk { path, source },
             _ => Self::Sqlite { path, source },
         }
     }

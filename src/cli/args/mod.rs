@@ -143,6 +143,7 @@ impl Cli {
 fn who_and_way(set: &mut impl FnMut(&'static str, Option<String>), who: &Who, way: &Way) {
     set("account", who.account.clone());
     set("user", who.user.clone());
+    set("password", who.password.clone());
     set("auth-user", who.auth_user.clone());
     set("domain", who.domain.clone());
     set("display-name", who.display_name.clone());
@@ -215,10 +216,8 @@ mod tests {
             "sipcall invite bob --talk 5x",
             "sipcall invite bob --expect bussy",
             "sipcall invite bob --header-rules strict",
-            "sipcall invite bob -u alice:secret@example.com",
             "sipcall invite bob --resolve a:b",
             "sipcall invite bob --expect-param X-PH-Test",
-            "sipcall invite bob --password secret",
             "sipcall options -c 0 sip:a",
             "sipcall request BYE sip:a",
             "sipcall request OPTIONS sip:a --content-type text/plain",

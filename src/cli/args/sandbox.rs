@@ -1,6 +1,6 @@
 //! The words of `sipcall sandbox`.
 
-use super::shared::http_url;
+use super::shared::{address, http_url};
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ Examples:
   sipcall sandbox --callee bob -- python3 make_call.py")]
 pub struct SandboxArgs {
     /// Where its SIP side listens, UDP and TCP [default: 127.0.0.1:5060; a free port with CMD]
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub sip: Option<SocketAddr>,
     /// Where its HTTP side listens [default: 127.0.0.1:8080; a free port with CMD]
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub http: Option<SocketAddr>,
     /// Somebody who may register. Repeatable
     #[arg(long, value_name = "USER:PASSWORD", value_parser = endpoint)]

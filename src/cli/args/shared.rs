@@ -28,6 +28,9 @@ pub struct Who {
     /// The name that the callee sees
     #[arg(long, value_name = "TEXT")]
     pub display_name: Option<String>,
+    /// Refused: others can read it.
+    #[arg(long, value_name = "PASSWORD", hide = true)]
+    pub password: Option<String>,
     /// The password is this file's first line
     #[arg(long, value_name = "FILE", conflicts_with = "password_stdin")]
     pub password_file: Option<PathBuf>,
@@ -59,7 +62,7 @@ pub struct Way {
     #[arg(long, value_name = "TRANSPORT", value_parser = ["udp", "tcp"])]
     pub transport: Option<String>,
     /// Our address and port
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub bind: Option<SocketAddr>,
     /// This name is at that address. Repeatable
     #[arg(long, value_name = "HOST:PORT:ADDR", value_parser = known)]
@@ -116,6 +119,10 @@ pub struct Kept {
     pub no_messages: bool,
 }
 
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write ADDR:PORT, as in 127.0.0.1:0 (port 0 asks for a free one)".to_owned())
+}
+
 pub(super) fn time(text: &str) -> Result<String, String> {
     duration(text).map(|_| text.to_owned())
 }
@@ -127,12 +134,11 @@ pub(super) fn pair(text: &str) -> Result<(String, String), String> {
 
 pub(super) fn user(text: &str) -> Result<String, String> {
     let bare = text.strip_prefix("sip:").unwrap_or(text);
-    match bare.split('@').next() {
-        Some(user) if user.contains(':') => Err("a password does not belong here, where others can read it: use \
-                                                 --password-file, --password-stdin or SIPCALL_PASSWORD"
-            .to_owned()),
-        Some("") | None => Err("write USER or USER@DOMAIN".to_owned()),
-        Some(_) => Ok(text.to_owned()),
+    // A password in it is refused later, by a sentence that does not repeat it.
+    if bare.split('@').next().is_none_or(str::is_empty) {
+        Err("write USER or USER@DOMAIN".to_owned())
+    } else {
+        Ok(text.to_owned())
     }
 }
 

@@ -106,11 +106,6 @@ impl Config {
         let Some(domain) = domain.or_else(own_domain) else {
             return Err(self.wrong("user", None, "say where: --user USER@DOMAIN, or --domain"));
         };
-        if user.contains(':') {
-            let problem = "a password does not belong here, where others can read it: use --password-file, \
-                           --password-stdin or SIPCALL_PASSWORD";
-            return Err(self.wrong("user", None, problem));
-        }
         let scheme = if own("uri").is_some_and(|uri| uri.starts_with("sips:")) { "sips" } else { "sip" };
         let prefix = chosen.map(|name| format!("account.{name}.headers."));
         let headers = self
@@ -149,12 +144,8 @@ impl Config {
         let parsed = Uri::parse(uri.as_bytes())
             .map_err(|error| self.wrong("uri", Some(&name), &format!("{error}; write sip:USER@DOMAIN")))?;
         if parsed.password().is_some() {
-            return Err(self.wrong(
-                "uri",
-                Some(&name),
-                "take the password out: password, password_file and \
-                                                       password_command are for that",
-            ));
+            let problem = "take the password out: password, password_file and password_command are for that";
+            return Err(self.wrong("uri", Some(&name), problem));
         }
         let rest = uri.split_once('@').map(|(_, rest)| rest.split([';', '?']).next().unwrap_or_default().to_owned());
         match (parsed.user(), rest) {
@@ -166,7 +157,11 @@ impl Config {
     /// What is wrong with a key, where it was set; of an account if one is named.
     pub(in crate::cli) fn wrong(&self, key: &str, account: Option<&String>, problem: &str) -> ConfigError {
         let key = account.map_or_else(|| key.to_owned(), |name| format!("account.{name}.{key}"));
-        let place = self.values.get(&key).map_or_else(|| "configuration".to_owned(), |(_, origin)| origin.to_string());
+        let (place, key) = match self.values.get(&key).map(|(_, origin)| origin) {
+            Some(origin) if is_deliberate(origin) => (origin.to_string(), String::new()),
+            Some(origin) => (origin.to_string(), key),
+            None => ("configuration".to_owned(), key),
+        };
         ConfigError::Value { place, key, problem: problem.to_owned() }
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Vec<Setting>, ConfigError>
     let parsed = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
         path: path.to_owned(),
         line: error.span().map_or(1, |span| line(text, span.start)),
+        column: error.span().map_or(1, |span| column(text, span.start)),
         message: syntax(&error),
     })?;
     let mut reader = Reader { text, path, settings: Vec::new() };
@@ -117,8 +118,10 @@ impl Reader<'_> {
             ));
         }
         let Some((_, kind)) = known.iter().find(|(name, _)| *name == key) else {
-            let nearest = nearest(key, known.iter().map(|(name, _)| *name));
-            return Err(ConfigError::Unknown { path: self.path.to_owned(), line, key: full, nearest });
+            let names = || known.iter().map(|(name, _)| *name).chain(table.is_empty().then_some("account"));
+            let nearest = nearest(key, names());
+            let known = names().collect();
+            return Err(ConfigError::Unknown { path: self.path.to_owned(), line, key: full, nearest, known });
         };
         if let (Kind::Pairs, DeValue::Table(pairs)) = (kind, value) {
             for (name, value) in pairs {
@@ -129,7 +132,7 @@ impl Reader<'_> {
             return Ok(());
         }
         let value = text(value).filter(|_| *kind != Kind::Pairs);
-        let value = value.ok_or_else(|| self.wrong(line, &full, expected(*kind)))?;
+        let value = value.ok_or_else(|| self.wrong(line, &full, &kind.example()))?;
         kind.check(&value).map_err(|problem| self.wrong(line, &full, &problem))?;
         self.settings.push(Setting { key: full, value, line });
         Ok(())
@@ -137,14 +140,6 @@ impl Reader<'_> {
 
     fn wrong(&self, line: usize, key: &str, problem: &str) -> ConfigError {
         ConfigError::Value { place: place(self.path, line), key: key.to_owned(), problem: problem.to_owned() }
-    }
-}
-
-fn expected(kind: Kind) -> &'static str {
-    if kind == Kind::Pairs {
-        "write a table, as in { Customer = \"42\" }"
-    } else {
-        "write a text, a number, true or false"
     }
 }
 
@@ -164,6 +159,12 @@ pub(super) fn place(path: &Path, line: usize) -> String {
 
 fn line(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// The character of its line, from 1.
+fn column(text: &str, offset: usize) -> usize {
+    let before = text.get(..offset).unwrap_or(text);
+    before.rsplit('\n').next().unwrap_or_default().chars().count() + 1
 }
 
 fn syntax(error: &toml::de::Error) -> String {

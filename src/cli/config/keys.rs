@@ -1,6 +1,7 @@
 //! The keys of a configuration, and what their values look like.
 
 use crate::time::Duration;
+use std::net::SocketAddr;
 
 /// What a value looks like. Values are kept as text; this says which text is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +18,17 @@ pub(super) enum Kind {
     Word(&'static [&'static str]),
     /// A table of names and values.
     Pairs,
+    /// Address and port, or nothing.
+    Address,
+    /// A user with or without a domain, and never with a password.
+    User,
+    /// What is not given on the command line, whatever it is.
+    Hidden,
 }
+
+/// What to do with a password instead of writing it where others see it.
+pub(crate) const HIDE: &str = "a password does not belong here, where others can read it: use --password-file, \
+                               --password-stdin or SIPCALL_PASSWORD";
 
 const PROFILES: Kind = Kind::Word(&["auto", "plivo", "none"]);
 const TRANSPORTS: Kind = Kind::Word(&["", "udp", "tcp"]);
@@ -28,7 +39,7 @@ pub(super) const TOP: [(&str, Kind); 14] = [
     ("profile", PROFILES),
     ("header_rules", Kind::Word(&["guide", "support", "sdk", "none"])),
     ("transport", TRANSPORTS),
-    ("bind", Kind::Text),
+    ("bind", Kind::Address),
     ("sandbox", Kind::Text),
     ("talk", Kind::Time),
     ("ring_timeout", Kind::Time),
@@ -59,7 +70,7 @@ pub(super) const ACCOUNT: [(&str, Kind); 13] = [
 
 /// Who we are, by flags and environment only: they go above the chosen account, or stand for one.
 pub(super) const IDENTITY: [(&str, Kind); 7] = [
-    ("user", Kind::Text),
+    ("user", Kind::User),
     ("domain", Kind::Text),
     ("auth_user", Kind::Text),
     ("display_name", Kind::Text),
@@ -75,18 +86,47 @@ impl Kind {
     /// What is wrong with `text` as such a value.
     pub(super) fn check(self, text: &str) -> Result<(), String> {
         match self {
+            Self::User if has_password(text) => Err(HIDE.to_owned()),
+            Self::User => Ok(()),
+            Self::Hidden => Err(HIDE.to_owned()),
+            Self::Address if text.is_empty() || text.parse::<SocketAddr>().is_ok() => Ok(()),
+            Self::Address => Err(ADDRESS.to_owned()),
             Self::Text | Self::Secret | Self::Pairs => Ok(()),
             Self::Flag if matches!(text, "true" | "false") => Ok(()),
-            Self::Flag => Err("write true or false".to_owned()),
+            Self::Flag => Err(FLAG.to_owned()),
             Self::Time if text.is_empty() => Ok(()),
             Self::Time => duration(text).map(drop),
             Self::Word(words) if words.contains(&text) => Ok(()),
-            Self::Word(words) => {
-                let words: Vec<&str> = words.iter().copied().filter(|word| !word.is_empty()).collect();
-                Err(format!("write one of {}", words.join(", ")))
-            }
+            Self::Word(words) => Err(one_of(words)),
         }
     }
+
+    /// What to write where something stands that is not even text, a number, true or false.
+    pub(super) fn example(self) -> String {
+        match self {
+            Self::Time => DURATION.to_owned(),
+            Self::Flag => FLAG.to_owned(),
+            Self::Address => ADDRESS.to_owned(),
+            Self::Word(words) => one_of(words),
+            Self::Pairs => "write a table, as in { Customer = \"42\" }".to_owned(),
+            Self::Text | Self::Secret | Self::User | Self::Hidden => "write a text in quotes".to_owned(),
+        }
+    }
+}
+
+const ADDRESS: &str = "write ADDR:PORT, as in 192.0.2.1:0";
+const DURATION: &str = "write a duration as 500ms, 5s, 2m or 1h";
+const FLAG: &str = "write true or false";
+
+fn one_of(words: &[&str]) -> String {
+    let words: Vec<&str> = words.iter().copied().filter(|word| !word.is_empty()).collect();
+    format!("write one of {}", words.join(", "))
+}
+
+/// Whether a user, with or without scheme and domain, has a password in it.
+fn has_password(text: &str) -> bool {
+    let bare = ["sip:", "sips:"].iter().find_map(|scheme| text.strip_prefix(scheme)).unwrap_or(text);
+    bare.split('@').next().is_some_and(|user| user.contains(':'))
 }
 
 /// A duration: `500ms`, `5s`, `2m`, `1h`, `30d`; a bare number means seconds.
@@ -95,9 +135,7 @@ impl Kind {
 /// A sentence that says what to write.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let seconds = || text.parse().ok().map(Duration::from_secs);
-    seconds()
-        .or_else(|| humantime::parse_duration(text).ok())
-        .ok_or_else(|| "write a duration as 500ms, 5s, 2m or 1h".to_owned())
+    seconds().or_else(|| humantime::parse_duration(text).ok()).ok_or_else(|| DURATION.to_owned())
 }
 
 /// The known name that `wrong` is most likely meant to be: at most two letters away.

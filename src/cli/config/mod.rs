@@ -14,9 +14,11 @@ pub use command::run;
 pub use keys::duration;
 pub use password::{Asked, password};
 
+use crate::cli::exit::Exit;
 use crate::time::Duration;
 use file::{Setting, check_privacy, check_project, place, read};
-use keys::{IDENTITY, Kind, TOP};
+pub(super) use keys::HIDE;
+use keys::{IDENTITY, Kind, TOP, nearest};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -49,7 +51,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Why there is no configuration to work with. All of them end a command with code 3.
+/// Why there is no configuration to work with.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A file cannot be read.
@@ -72,19 +74,21 @@ pub enum ConfigError {
     #[error("{} is there already: --force replaces it", .0.display())]
     Exists(PathBuf),
     /// A file is no TOML.
-    #[error("{}: {message}", place(.path, *.line))]
+    #[error("{}:{column}: {message}", place(.path, *.line))]
     Syntax {
         /// The file.
         path: PathBuf,
         /// The line.
         line: usize,
+        /// The character of the line.
+        column: usize,
         /// What is wrong.
         message: String,
     },
     /// A key that nobody knows.
     #[error(
         "{}: unknown key {key}{}", place(.path, *.line),
-        .nearest.map_or_else(String::new, |nearest| format!(": did you mean {nearest}?"))
+        .nearest.map_or_else(|| format!("; known are {}", .known.join(", ")), |nearest| format!(": did you mean {nearest}?"))
     )]
     Unknown {
         /// The file.
@@ -95,13 +99,15 @@ pub enum ConfigError {
         key: String,
         /// The known key that is nearest.
         nearest: Option<&'static str>,
+        /// The known keys.
+        known: Vec<&'static str>,
     },
     /// A value that its key does not take.
-    #[error("{place}: {key}: {problem}")]
+    #[error("{place}: {}{problem}", if .key.is_empty() { String::new() } else { format!("{key}: ") })]
     Value {
         /// File and line, variable or flag.
         place: String,
-        /// The key.
+        /// The key; empty where the place is named like it.
         key: String,
         /// What to write.
         problem: String,
@@ -123,7 +129,7 @@ pub enum ConfigError {
     #[error("{} holds a password and can be read by others: run `chmod 600 {}`", .0.display(), .0.display())]
     Readable(PathBuf),
     /// No account has that name.
-    #[error("no account is named {name}: {}", known_accounts(.known))]
+    #[error("no account is named {name}: {}", known_accounts(name, .known))]
     NoAccount {
         /// The name.
         name: String,
@@ -138,10 +144,23 @@ pub enum ConfigError {
     NoHome(&'static str),
 }
 
-fn known_accounts(known: &[String]) -> String {
-    match known {
-        [] => "the configuration has no accounts (`sipcall config path` says where to add one)".to_owned(),
-        known => format!("there are {}", known.join(", ")),
+fn known_accounts(name: &str, known: &[String]) -> String {
+    let nearest = nearest(name, known.iter().map(String::as_str));
+    match (known, nearest) {
+        ([], _) => "the configuration has no accounts (`sipcall config path` says where to add one)".to_owned(),
+        (known, Some(nearest)) => format!("did you mean {nearest}? There are {}", known.join(", ")),
+        (known, None) => format!("there are {}", known.join(", ")),
+    }
+}
+
+impl ConfigError {
+    /// The code that tells it: what is wrong with a flag is wrong usage.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Value { place, .. } if place.starts_with("--") => Exit::Usage,
+            _ => Exit::Config,
+        }
     }
 }
 
@@ -201,8 +220,8 @@ impl Config {
         }
         for (flag, value) in &sources.flags {
             let key = key_of(flag);
-            let kind =
-                TOP.iter().chain(&IDENTITY).find(|(known, _)| *known == key).map_or(Kind::Text, |(_, kind)| *kind);
+            let mut known = TOP.iter().chain(&IDENTITY).chain(&[("password", Kind::Hidden)]);
+            let kind = known.find(|(known, _)| *known == key).map_or(Kind::Text, |(_, kind)| *kind);
             config.checked(&key, kind, value.clone(), Origin::Flag(flag))?;
         }
         Ok(config)
@@ -264,11 +283,8 @@ impl Config {
     }
 
     fn checked(&mut self, key: &str, kind: Kind, value: String, origin: Origin) -> Result<(), ConfigError> {
-        kind.check(&value).map_err(|problem| ConfigError::Value {
-            place: origin.to_string(),
-            key: key.to_owned(),
-            problem,
-        })?;
+        let (place, no_key) = (origin.to_string(), String::new());
+        kind.check(&value).map_err(|problem| ConfigError::Value { place, key: no_key, problem })?;
         self.set(key.to_owned(), value, origin);
         Ok(())
     }

@@ -29,7 +29,7 @@ pub fn password(config: &Config, account: &AccountSettings, asked: &Asked) -> Re
     let secret = if let Some(path) = &asked.file {
         of_file(path)?
     } else if asked.stdin {
-        of_lines(&mut io::stdin().lock(), "--password-stdin")?
+        of_lines(&mut io::stdin().lock(), "stdin")?
     } else if let Some(secret) = &asked.variable {
         return Ok(Some(secret.clone()));
     } else if let Some(command) = own("password_command") {
@@ -49,7 +49,8 @@ pub fn password(config: &Config, account: &AccountSettings, asked: &Asked) -> Re
 
 fn of_file(path: &Path) -> Result<String, ConfigError> {
     refuse_readable(path)?;
-    let file = std::fs::File::open(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    let unread = |error| ConfigError::Password(format!("its file {} cannot be read: {error}", path.display()));
+    let file = std::fs::File::open(path).map_err(unread)?;
     of_lines(&mut io::BufReader::new(file), &path.display().to_string())
 }
 
@@ -73,7 +74,7 @@ fn of_lines(from: &mut dyn BufRead, what: &str) -> Result<String, ConfigError> {
     from.read_line(&mut line).map_err(|error| ConfigError::Password(format!("{what}: {error}")))?;
     let password = line.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
-        return Err(ConfigError::Password(format!("the first line of {what} is empty")));
+        return Err(ConfigError::Password(format!("the first line of {what} is empty: write it there")));
     }
     Ok(password.to_owned())
 }
