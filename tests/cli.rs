@@ -17,5 +17,17 @@ mod register;
 #[path = "cli/requests.rs"]
 mod requests;
 
+#[path = "cli/peer.rs"]
+mod peer;
+
 #[path = "cli/sandbox.rs"]
 mod sandbox;
+
+#[path = "cli/signals.rs"]
+mod signals;
+
+#[path = "cli/unwritten.rs"]
+mod unwritten;
+
+#[path = "cli/wrong.rs"]
+mod wrong;

@@ -558,6 +558,25 @@ async fn localhost_needs_no_name_server() {
     assert_eq!(rig.next().await, Saw::Resolved(Resolved::A(vec![Ipv4Addr::LOCALHOST])));
 }
 
+/// RFC 6761 §6.4: nobody is asked for a name that cannot be.
+#[tokio::test]
+async fn invalid_names_are_asked_of_nobody() {
+    let (server, at) = udp("127.0.0.1:0").await;
+    let mut rig = Rig::start(DriverConfig { nameservers: Some(vec![at]), ..DriverConfig::default() });
+    rig.need(Need::Resolve { query: QueryId::new(1, 0), name: "nowhere.invalid".to_owned(), kind: RecordKind::A });
+    assert_eq!(rig.next().await, Saw::Resolved(Resolved::A(Vec::new())));
+    let heard = server.try_recv_from(&mut [0; 1]).unwrap_err();
+    assert_eq!(heard.kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[tokio::test]
+async fn a_name_server_that_never_answers_is_a_failure() {
+    let (_server, at) = udp("127.0.0.1:0").await;
+    let mut rig = Rig::start(DriverConfig { nameservers: Some(vec![at]), ..DriverConfig::default() });
+    rig.need(Need::Resolve { query: QueryId::new(1, 0), name: "known.test".to_owned(), kind: RecordKind::A });
+    assert!(matches!(rig.next().await, Saw::Resolved(Resolved::Failed(_))));
+}
+
 #[tokio::test]
 async fn a_name_server_that_is_not_there_is_a_failure() {
     let nameservers = Some(vec![deserted().await]);

@@ -15,6 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A short answer to a call.
 pub(crate) const XML: &str = "<Response><Speak>Hi</Speak></Response>";
 
+/// Somebody who needs no registration and has no password.
+pub(crate) const NOBODY: &str = "-u alice@127.0.0.1 --no-register";
+
 /// A folder that is home, and where commands run.
 pub(crate) struct Home(TempDir);
 
@@ -81,6 +84,16 @@ impl Home {
         command
     }
 
+    /// The same by a shell: in `script`, `"$0" "$@"` stands for it.
+    pub(crate) fn shell(&self, script: &str, line: &str) -> Command {
+        let words = self.command(line);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).arg(words.get_program()).args(words.get_args());
+        shell.env_clear().envs(words.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        shell.current_dir(self.0.path()).stdin(Stdio::null());
+        shell
+    }
+
     #[track_caller]
     pub(crate) fn run(&self, line: &str) -> Run {
         finish(start(&mut self.command(line)))
@@ -90,6 +103,21 @@ impl Home {
     #[track_caller]
     pub(crate) fn rows(&self) -> Vec<Value> {
         self.run("calls list --output json").expect(0).json().as_array().unwrap().clone()
+    }
+}
+
+/// It ended with that code, and its last words are a sentence for people that has all of these.
+#[track_caller]
+pub(crate) fn told(run: &Run, code: i32, words: &[&str]) {
+    assert_eq!(run.code, code, "{run:?}");
+    let sentence = run.err.lines().last().unwrap_or_default();
+    assert!(sentence.starts_with("sipcall: "), "{run:?}");
+    for word in words {
+        assert!(sentence.contains(word), "no `{word}` in {}", run.err);
+    }
+    // Nothing of a peer that a terminal would obey, and nothing of how it looks to a programmer.
+    for strange in ["\x1b", "\u{202e}", "Some(", "Error {", "panicked"] {
+        assert!(!run.err.contains(strange) && !run.out.contains(strange), "{run:?}");
     }
 }
 
