@@ -52,18 +52,13 @@ impl Agent {
     pub(super) fn handle_bytes(&mut self, now: Instant, flow: FlowId, from: SocketAddr, bytes: &[u8]) {
         let message = match MessageRef::parse(bytes) {
             Ok(message) => message,
-            Err(error) => {
-                tracing::debug!(%from, %error, "not a SIP message");
-                self.troubles.note(now, flow, from, Trouble::Unreadable(NO_MESSAGE));
-                return;
-            }
+            Err(error) => return self.unreadable(now, flow, from, NO_MESSAGE, &error),
         };
         if self.config.observe {
             self.observe(false, flow, from, &Bytes::copy_from_slice(bytes));
         }
         if let Err(fault) = message.check() {
-            tracing::debug!(%from, %fault, "a message that breaks the rules");
-            self.troubles.note(now, flow, from, Trouble::Unreadable(NO_MESSAGE));
+            self.unreadable(now, flow, from, NO_MESSAGE, &fault);
             if message.is_request() && message.method() != Some(&Method::Ack) {
                 self.answer_stateless(flow, from, &message, Reply::new(fault.status()));
             }
@@ -77,6 +72,23 @@ impl Agent {
             && let Some(exchange) = self.by_transaction.get(&transaction).copied()
         {
             self.exchange_response(now, exchange, &message);
+        }
+    }
+
+    /// What that peer sent breaks a rule, so that nothing can be made of it: whoever waits for it may want to know.
+    pub(super) fn unreadable(
+        &mut self,
+        now: Instant,
+        flow: FlowId,
+        from: SocketAddr,
+        rule: &'static str,
+        why: &dyn std::fmt::Display,
+    ) {
+        tracing::debug!(%from, %why, "unreadable");
+        self.troubles.note(now, flow, from, Trouble::Unreadable(rule));
+        if self.config.observe {
+            let text = format!("what came from {from} cannot be used: {why}");
+            self.events.push_back(Event::Decided { call: None, text });
         }
     }
 

@@ -39,7 +39,7 @@ use register::AccountEntry;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use trouble::{Trouble, Troubles};
+use trouble::Troubles;
 
 /// A whole user agent without I/O: bytes, time and commands go in; bytes, needs and events come out.
 ///
@@ -236,7 +236,7 @@ impl Agent {
                 }
                 Some(Ok(Frame::Pong)) => {}
                 Some(Err(error)) => {
-                    self.troubles.note(now, flow, peer, Trouble::Unreadable(error.kind.rule()));
+                    self.unreadable(now, flow, peer, error.kind.rule(), &error);
                     self.answer_broken(flow, peer, &error.head, error.status());
                     self.close_flow(now, flow);
                     break;

@@ -37,7 +37,7 @@ pub(super) fn advice(record: &CallRecord, circumstances: &Circumstances, bound: 
             Unreached::Unreadable(_) | Unreached::Silent | Unreached::Unsendable(_) => cause.to_string(),
         },
         Outcome::Violated { rule, .. } => {
-            format!("{place} broke a rule ({rule}): -v and --ladder show what it sent")
+            format!("{place} broke a rule ({rule}): -v tells what it sent")
         }
         Outcome::Refused { store } => format!("not called, for no record can be kept: {store}; or --no-store"),
         Outcome::Answered { .. } if circumstances.silent => {

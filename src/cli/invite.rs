@@ -48,14 +48,18 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
     let mut phone = Phone::ready(config, parts, printer).await?;
     let registered = if registers { within(until, phone.register(printer)).await.map(drop) } else { Ok(()) };
     let is_registered = registers && registered.is_ok();
-    let placed = match registered {
+    let mut placed = match registered {
         Ok(()) => call(args, config, request, until, &mut phone, sandbox.as_mut(), printer).await,
         Err(unready) => Err(unready),
     };
-    let is_in_haste = matches!(&placed, Err(Unready { exit: Exit::Interrupted | Exit::Terminated, .. }));
+    let signals = [Exit::Interrupted, Exit::Terminated, Exit::HungUp];
+    let is_in_haste = placed.as_ref().is_err_and(|unready| signals.contains(&unready.exit));
     if is_registered && !is_in_haste {
-        // A signal ends the waiting; the call has its own outcome by now.
-        let _ = phone.unregister(printer).await;
+        // The call has its own outcome by now; a signal ends the waiting.
+        let left = phone.unregister(printer).await;
+        if let (Ok(placed), Err(signal)) = (&mut placed, left) {
+            placed.signal.get_or_insert(signal);
+        }
     }
     let told = match (&placed, &mut sandbox) {
         (Ok(placed), Some(guest)) => guest.told(&call_uuid(&placed.record), printer).await,

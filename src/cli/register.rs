@@ -64,6 +64,9 @@ async fn live(args: &RegisterArgs, phone: &mut Phone, aor: &str, printer: &mut P
             Err(signal) => exit = signal,
         }
     }
+    if exit != Exit::Done {
+        printer.note("unregistering; once more leaves at once");
+    }
     Ok(unregister(phone, printer).await.err().unwrap_or(exit))
 }
 

@@ -9,6 +9,8 @@ use super::phone::{Unready, hang_ups, hung_up};
 use crate::plivo::account::Credentials;
 use crate::plivo::python::{SANDBOX_VARIABLE, SITECUSTOMIZE};
 use crate::plivo::sandbox::{Endpoint, Running, Sandbox, SandboxConfig, SandboxEvent};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::json;
 use std::ffi::OsString;
 use std::fs;
@@ -16,7 +18,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs it.
@@ -157,11 +159,18 @@ async fn accompany(command: &[String], running: &mut Running, printer: &mut Prin
     child.args(arguments).envs(environment(running)).env("PYTHONPATH", python.variable()).kill_on_drop(true);
     let mut child = child.spawn().map_err(|error| Unready::new(Exit::Usage, format!("{program}: {error}")))?;
     let mut live = 0_usize;
+    let on = |kind| signal(kind).map_err(|error| Unready::new(Exit::Internal, error));
+    let (mut interrupt, mut terminate) = (on(SignalKind::interrupt())?, on(SignalKind::terminate())?);
+    let mut hang_up = hang_ups()?;
     let status = loop {
         tokio::select! {
             biased;
             Some(event) = running.events.recv() => follow(&event, &mut live, printer),
             status = child.wait() => break status,
+            // A terminal tells the command itself, which ends as it likes.
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => pass_on(&child, Signal::SIGTERM),
+            () = hung_up(&mut hang_up) => pass_on(&child, Signal::SIGHUP),
         }
     };
     let status = status.map_err(|error| Unready::new(Exit::Internal, error))?;
@@ -176,6 +185,15 @@ async fn accompany(command: &[String], running: &mut Running, printer: &mut Prin
     // As shells have it: 128 and the signal that ended it.
     let code = status.code().or_else(|| Some(128 + std::os::unix::process::ExitStatusExt::signal(&status)?));
     Ok(ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+}
+
+/// The command is told what we were told; the sandbox ends when it has ended.
+fn pass_on(child: &Child, signal: Signal) {
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+    if let Some(pid) = pid {
+        // One that has ended in between is seen to have ended next.
+        let _ = kill(Pid::from_raw(pid), signal);
+    }
 }
 
 /// Tells an event beside the command's own output, and keeps count of the calls that are not over.

@@ -63,6 +63,39 @@ fn a_signal_while_registering_or_ending_is_heeded_too() {
 }
 
 #[test]
+fn a_registrar_that_does_not_let_go_is_not_waited_for_long() {
+    let mut registered = false;
+    let registrar = Peer::udp(move |request| {
+        let contact = request.lines().find(|line| line.starts_with("Contact")).unwrap_or_default();
+        let first = !std::mem::replace(&mut registered, true);
+        if first { vec![reply(request, &format!("200 OK\r\n{contact};expires=120"))] } else { Vec::new() }
+    });
+    let home = Home::new();
+    let mut child = start(&mut home.command(&format!("register alice@{}", registrar.addr)));
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    read_to(&mut out, "registered");
+    signal(child.id(), "TERM");
+    told(&finish(child), 143, &["the binding stays until it runs out: the registrar was silent"]);
+}
+
+#[test]
+fn a_sandbox_around_a_command_passes_signals_on_and_leaves_nothing_behind() {
+    for (name, code) in [("TERM", 5), ("HUP", 6)] {
+        let home = Home::new();
+        let script = "trap 'exit 5' TERM; trap 'exit 6' HUP; echo up; while :; do read -r line < fifo; done";
+        assert!(std::process::Command::new("mkfifo").arg(home.path("fifo")).status().unwrap().success());
+        let mut child = start(home.command("sandbox -- sh -c").arg(script));
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        read_to(&mut out, "up");
+        signal(child.id(), name);
+        finish(child).expect(code);
+        let left = std::fs::read_dir(home.path("")).unwrap().filter_map(Result::ok);
+        let left: Vec<_> = left.filter(|e| e.file_name().to_string_lossy().contains("sipcall-python")).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+#[test]
 fn a_second_signal_leaves_at_once_and_the_next_start_closes_the_row() {
     let (home, peer) = (Home::new(), Peer::silent());
     let mut child = start(&mut home.command(&format!("invite sip:bob@{} {NOBODY}", peer.addr)));

@@ -296,6 +296,10 @@ fn peers_that_talk_nonsense_are_8_and_those_that_only_hang_up_7() {
         told(&run, code, &[words, &peer.addr.to_string()]);
         assert_eq!(run.json()["outcome"]["kind"], kind);
         told(&home.run(&format!("options {target}")), code, &[]);
+        if code == 8 {
+            let watched = home.run(&format!("options {target} -v"));
+            assert!(watched.err.contains("cannot be used: "), "{watched:?}");
+        }
     }
     assert_eq!(home.rows().len(), 3);
 }

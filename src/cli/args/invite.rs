@@ -17,7 +17,9 @@ Examples:
 
 The exit code tells how it ended: 0 answered, 40 credentials refused, 41 no such callee, 42 busy,
 43 no answer, 44 declined, 45 no media agreed, 46 no audio arrived, 22 and 50 other refusals,
-6 name not found, 7 not reached, 28 no response, 70 an expectation did not hold.")]
+6 name not found, 7 not reached, 8 the peer broke the protocol, 28 no response,
+70 an expectation did not hold, 2 wrong usage or a header that would be lost, 3 configuration or password
+missing, 23 a record or file could not be written, 129, 130 and 143 a signal (the call is ended first).")]
 pub struct InviteArgs {
     /// A sip: or tel: URI, user@host, or +digits or a name at the account's domain
     pub target: String,
