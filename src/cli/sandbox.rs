@@ -154,14 +154,14 @@ async fn watch(running: &mut Running, printer: &mut Printer) -> Result<Exit, Unr
 /// Runs a command that has it as its Plivo, and ends with it, and with its code.
 async fn accompany(command: &[String], running: &mut Running, printer: &mut Printer) -> Result<ExitCode, Unready> {
     let python = PythonPath::new().map_err(|error| Unready::new(Exit::Unwritten, format!("PYTHONPATH: {error}")))?;
+    let on = |kind| signal(kind).map_err(|error| Unready::new(Exit::Internal, error));
+    let (mut interrupt, mut terminate) = (on(SignalKind::interrupt())?, on(SignalKind::terminate())?);
+    let mut hang_up = hang_ups()?;
     let (program, arguments) = command.split_first().ok_or_else(|| Unready::new(Exit::Usage, "no command"))?;
     let mut child = Command::new(program);
     child.args(arguments).envs(environment(running)).env("PYTHONPATH", python.variable()).kill_on_drop(true);
     let mut child = child.spawn().map_err(|error| Unready::new(Exit::Usage, format!("{program}: {error}")))?;
     let mut live = 0_usize;
-    let on = |kind| signal(kind).map_err(|error| Unready::new(Exit::Internal, error));
-    let (mut interrupt, mut terminate) = (on(SignalKind::interrupt())?, on(SignalKind::terminate())?);
-    let mut hang_up = hang_ups()?;
     let status = loop {
         tokio::select! {
             biased;
