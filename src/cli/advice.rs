@@ -32,7 +32,7 @@ pub(super) fn advice(record: &CallRecord, circumstances: &Circumstances, bound: 
             Unreached::Refused => format!("nobody listens at {place}: {host}, and that the server runs"),
             Unreached::NoRoute => format!("no route leads to {place}: check the address and the network"),
             Unreached::Lost(_) if bound => format!("{cause}: --bind names an address of this machine; port 0 is free"),
-            Unreached::Lost(_) => format!("{cause} (to {place}): {host}"),
+            Unreached::Lost(_) => format!("{cause}: {host}"),
             Unreached::NoMedia(_) => format!("{cause}: --no-media goes without"),
             Unreached::Unreadable(_) | Unreached::Silent | Unreached::Unsendable(_) => cause.to_string(),
         },

@@ -44,8 +44,9 @@ fn a_signal_ends_the_call_as_its_phase_demands_and_the_row_says_how() {
 
 #[test]
 fn a_signal_while_registering_or_ending_is_heeded_too() {
-    let (home, peer) = (Home::new(), Peer::silent());
+    let home = Home::new();
     for (line, code) in [("register alice@PEER", 143), ("invite bob -u alice@PEER --register", 143)] {
+        let peer = Peer::silent();
         let child = start(&mut home.command(&line.replace("PEER", &peer.addr.to_string())));
         peer.wait("REGISTER");
         signal(child.id(), "TERM");

@@ -285,9 +285,9 @@ fn peers_that_talk_nonsense_are_8_and_those_that_only_hang_up_7() {
             "HTTP/1.1 400 Bad Request\r\nServer: \x1b[2J\r\nContent-Length: 0\r\n\r\n",
             8,
             "violated",
-            "answered by SIP messages",
+            "no SIP message, RFC 3261 §7",
         ),
-        ("SIP/2.0 200 OK\r\nContent-Length: many\r\n\r\n", 8, "violated", "answered by SIP messages"),
+        ("SIP/2.0 200 OK\r\nContent-Length: many\r\n\r\n", 8, "violated", "Content-Length of a message is one number"),
         ("", 7, "unreachable", "closed it without an answer"),
     ] {
         let peer = Peer::tcp(answer);

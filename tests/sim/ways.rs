@@ -125,7 +125,7 @@ fn a_stream_that_is_no_sip_is_told_at_once_and_one_that_only_closed_as_closed() 
     let invite = d.expect(bob, "INVITE");
     d.close_peer(bob, invite.flow);
     d.run_for(ms(100));
-    let cause = Unreached::Lost("the peer closed it without an answer".into());
+    let cause = Unreached::Lost("10.0.0.2:5060 closed it without an answer".into());
     assert_eq!(d.outcome(call), Some(&Outcome::Unreachable { stage: Stage::Inviting, cause }));
     d.rest();
 }
