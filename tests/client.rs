@@ -104,6 +104,29 @@ async fn a_refused_call_tells_its_record() {
     assert_eq!(record.outcome, Outcome::Rejected { status: Status::BUSY_HERE });
 }
 
+/// From the moment that the sockets are bound, nobody is turned away because the application is not there yet.
+#[tokio::test]
+async fn a_call_that_comes_before_its_application_waits_for_it() {
+    let serve = Serve { methods: vec![Method::Invite], users: Vec::new() };
+    let (caller, callee) = (caller(), client(AgentConfig { serve, ..AgentConfig::default() }, None));
+    let mut call = caller.invite(call_to(&callee)).await.unwrap();
+    soon(async {
+        while callee.counts().await.unwrap().transactions == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut incoming = callee.incoming();
+    let offered = soon(incoming.recv()).await.unwrap();
+    let _taken = offered.accept(Accept::default()).await.unwrap();
+    soon(call.answered()).await.unwrap();
+    // Who asks next has what comes next.
+    let mut next = callee.incoming();
+    let _second = caller.invite(call_to(&callee)).await.unwrap();
+    assert!(soon(next.recv()).await.is_some());
+    assert!(incoming.recv().await.is_none());
+}
+
 #[tokio::test]
 async fn dropping_what_came_in_answers_480() {
     let (caller, (callee, mut incoming)) = (caller(), callee());

@@ -439,12 +439,15 @@ impl Client {
         answer.await.map_err(|_| Closed)?.map_err(RequestError::Failed)
     }
 
-    /// The requests that [`AgentConfig::serve`] hands to the application, from now on. While nobody takes them, or
-    /// 256 wait, they are answered 480. Asking again ends the receiver of before.
+    /// The requests that [`AgentConfig::serve`] hands to the application: whoever asks first has those too that came
+    /// since the client was bound, whoever asks again those from now on, and the receiver of before ends. What comes
+    /// while 256 wait, or after the receiver was dropped, is answered 480.
     #[must_use]
     pub fn incoming(&self) -> mpsc::Receiver<Incoming> {
-        let (sender, receiver) = mpsc::channel(256);
+        let (sender, receiver) = mpsc::channel(WAITING);
         self.listen(Outlet::Incoming(sender));
+        // Something may be waiting already, and nothing else may happen.
+        self.command(|_, app, _| app.plug());
         receiver
     }
 
@@ -585,6 +588,8 @@ pub(super) struct ClientApp {
     registrations: BTreeMap<AccountId, Registering>,
     requests: BTreeMap<RequestId, oneshot::Sender<Result<Response, Failure>>>,
     incoming: Option<mpsc::Sender<Incoming>>,
+    /// What came before anybody asked for it, without the handle, which would keep the client alive.
+    early: Vec<Early>,
     turns: Option<mpsc::Sender<Registration>>,
     seen: Option<mpsc::Sender<Seen>>,
     outlets: mpsc::UnboundedReceiver<Outlet>,
@@ -619,6 +624,17 @@ impl Registering {
     }
 }
 
+/// A request of a peer that nobody has asked for yet.
+struct Early {
+    id: IncomingId,
+    request: Arc<Message>,
+    from: SocketAddr,
+    call: Option<CallId>,
+}
+
+/// Requests of peers that wait for the application.
+const WAITING: usize = 256;
+
 /// Who listens to one call.
 pub(super) struct Listener {
     pub(super) events: mpsc::Sender<CallEvent>,
@@ -636,6 +652,7 @@ impl ClientApp {
             registrations: BTreeMap::new(),
             requests: BTreeMap::new(),
             incoming: None,
+            early: Vec::new(),
             turns: None,
             seen: None,
             outlets,
@@ -649,6 +666,11 @@ impl ClientApp {
                 Outlet::Incoming(sender) => self.incoming = Some(sender),
                 Outlet::Turns(sender) => self.turns = Some(sender),
                 Outlet::Seen(sender) => self.seen = Some(sender),
+            }
+        }
+        if self.incoming.is_some() {
+            for Early { id, request, from, call } in std::mem::take(&mut self.early) {
+                self.offer(id, request, from, call);
             }
         }
     }
@@ -674,6 +696,9 @@ impl ClientApp {
 
     /// Offers a request of a peer to the application; it answers itself when it is dropped.
     fn offer(&mut self, id: IncomingId, request: Arc<Message>, from: SocketAddr, call: Option<CallId>) {
+        if self.incoming.is_none() && self.early.len() < WAITING {
+            return self.early.push(Early { id, request, from, call });
+        }
         let Some(client) = self.client.upgrade() else { return };
         let (cancel, cancelled) = oneshot::channel();
         self.cancels.insert(id, cancel);
@@ -728,6 +753,7 @@ impl App for ClientApp {
                 if let Some(cancel) = self.cancels.remove(&id) {
                     let _ = cancel.send(());
                 }
+                self.early.retain(|early| early.id != id);
             }
             Event::Progress { call, status, response } => self.progress(call, status, response),
             Event::Answered { call, response, plan } => self.answered(call, Answered { response, plan }),
