@@ -31,12 +31,13 @@ WITHIN = {
 
 
 class Capture:
-    """What crosses the loopback at a port, until as many packets as expected have been seen."""
+    """What crosses the loopback at some UDP ports, until as many packets as expected have been seen."""
 
-    def __init__(self, file, port, packets):
-        self.file, self.told = file, ""
+    def __init__(self, file, ports, packets):
+        self.file, self.ports, self.told = file, ports, ""
         self.process = subprocess.Popen(
-            [program("dumpcap"), "-i", "lo", "-f", f"udp port {port}", "-c", str(packets), "-w", file],
+            [program("dumpcap"), "-i", "lo", "-f", " or ".join(f"udp port {port}" for port in ports), "-c", str(packets),
+             "-w", file],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         threading.Thread(target=self.listen, daemon=True).start()
         wait_until("dumpcap listens", lambda: "File: " in self.told, self.process)
@@ -51,24 +52,24 @@ class Capture:
     def __exit__(self, *_):
         end(self.process)
 
-    def packets(self, port):
-        """The fields of each packet, as tshark dissects them."""
+    def packets(self, fields):
+        """These fields of each packet, as tshark dissects them."""
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             end(self.process)
         read = subprocess.run(
-            [program("tshark"), "-r", self.file, "-d", f"udp.port=={port},sip", "-T", "fields", "-E", "separator=\x1f",
-             *(word for field in FIELDS.values() for word in ("-e", field))],
+            [program("tshark"), "-r", self.file, *(word for port in self.ports for word in ("-d", f"udp.port=={port},sip")),
+             "-T", "fields", "-E", "separator=\x1f", *(word for field in fields.values() for word in ("-e", field))],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True)
-        return [dict(zip(FIELDS, (value.strip('"') for value in line.split("\x1f")))) for line in read.stdout.splitlines()]
+        return [dict(zip(fields, (value.strip('"') for value in line.split("\x1f")))) for line in read.stdout.splitlines()]
 
 
 def call_under_capture(lab):
     with sipp.Sipp(lab, "recorded", sipp.DIGEST) as peer:
-        with Capture(lab.path("call.pcapng"), peer.port, len(MESSAGES)) as capture:
+        with Capture(lab.path("call.pcapng"), [peer.port], len(MESSAGES)) as capture:
             finished = lab.invite(peer.port, "--talk", "0").expect(0)
-            return capture.packets(peer.port), finished
+            return capture.packets(FIELDS), finished
 
 
 def tshark_reads_the_call(lab):

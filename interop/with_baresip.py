@@ -1,0 +1,110 @@
+"""sipcall and a phone that others wrote, baresip: direct, and registered at Kamailio."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+from baresip import HANG_UP, HOLD, RESUME, Baresip
+from kamailio import Kamailio
+from lab import equal, methods, require, wait_until
+from with_kamailio import hops
+
+
+def beside(phone, keys, call):
+    """Runs a call while somebody presses the keys of the phone."""
+    with ThreadPoolExecutor() as aside:
+        pressed = aside.submit(keys, phone)
+        finished = call()
+        require(not pressed.exception(), f"{pressed.exception()}\n{finished.err}\n{phone.told()}")
+        return finished
+
+
+def baresip_answers(lab, transport):
+    with Baresip(lab) as phone:
+        call = lab.invite(phone.port, "--talk", "500ms", "--require-rtp", transport=transport).expect(0).json()
+        require(call["media"]["received"]["packets"] > 10, f"its tone did not arrive: {call['media']}")
+        equal("ended_by", call["outcome"]["ended_by"], "local")
+        equal("methods", methods(phone.received()), ["INVITE", "ACK", "BYE"])
+        require("X-PH-Test: Sample" in phone.received()[0], phone.received()[0])
+
+
+def baresip_answers_over_udp(lab):
+    baresip_answers(lab, "udp")
+
+
+def baresip_answers_over_tcp(lab):
+    baresip_answers(lab, "tcp")
+
+
+def baresip_is_busy(lab):
+    def refuse(phone):
+        phone.wait_for("180 Ringing")
+        phone.press(HANG_UP)
+
+    with Baresip(lab, answermode="manual") as phone:
+        call = beside(phone, refuse, lambda: lab.invite(phone.port)).expect(42).json()
+        equal("status", call["outcome"]["status"], 486)
+
+
+def directions_answered(phone):
+    """What we answered to each re-INVITE of the phone, or to its INVITE."""
+    answers = [message for message in phone.received() if message.startswith("SIP/2.0 200 ") and " INVITE" in message]
+    return re.findall(r"^a=(send\w+|recvonly|inactive)", "".join(answers), re.MULTILINE)
+
+
+def holds_resumes_and_hangs_up(phone):
+    phone.wait_for("Call established")
+    before = directions_answered(phone)
+    for key, answer in ((HOLD, "recvonly"), (RESUME, "sendrecv")):
+        phone.press(key)
+        before.append(answer)
+        wait_until(f"{before} is answered", lambda: directions_answered(phone) == before, phone.process)
+    phone.press(HANG_UP)
+
+
+def holds_and_hangs_up(lab, transport):
+    """Everything within the call comes from the callee, and through the route that the proxy recorded."""
+    with Kamailio(lab, "auth", "record") as proxy, Baresip(lab, registrar=proxy.port, transport=transport) as phone:
+        call = lambda: lab.invite(proxy.port, "--talk", "15s", transport=transport)
+        call = beside(phone, holds_resumes_and_hangs_up, call).expect(0).json()
+        equal("ended_by", call["outcome"]["ended_by"], "remote")
+        equal("through the proxy", (proxy.seen("INVITE"), proxy.seen("BYE")), ([transport] * 4, [transport]))
+
+
+def baresip_at_kamailio_holds_and_hangs_up_over_udp(lab):
+    holds_and_hangs_up(lab, "udp")
+
+
+def baresip_at_kamailio_holds_and_hangs_up_over_tcp(lab):
+    holds_and_hangs_up(lab, "tcp")
+
+
+def out_of_the_route(lab, transport):
+    """A proxy that records no route: ACK and BYE go to the phone itself. SIPp would send its answers to the proxy."""
+    with Kamailio(lab, "auth") as proxy, Baresip(lab, registrar=proxy.port, transport=transport) as phone:
+        call = lab.invite(proxy.port, "--talk", "0", transport=transport).expect(0).json()
+        equal("route_set", call["route_set"], [])
+        equal("copies", call["retransmissions"], {"sent": 0, "received": 0})
+        equal("requests within the call at the proxy", (proxy.seen("ACK"), proxy.seen("BYE")), ([], []))
+        equal("hops of ACK and BYE", (hops(phone.received(), "ACK"), hops(phone.received(), "BYE")), ([1], [1]))
+
+
+def baresip_called_by_a_proxy_out_of_the_route_over_udp(lab):
+    out_of_the_route(lab, "udp")
+
+
+def baresip_called_by_a_proxy_out_of_the_route_over_tcp(lab):
+    out_of_the_route(lab, "tcp")
+
+
+def baresip_at_kamailio_rings_too_long(lab):
+    with Kamailio(lab, "auth") as proxy, Baresip(lab, answermode="manual", registrar=proxy.port) as phone:
+        call = lab.invite(proxy.port, "--ring-timeout", "500ms").expect(43).json()
+        equal("outcome", call["outcome"]["kind"], "no_answer")
+        equal("methods", methods(phone.received())[2:], ["INVITE", "CANCEL", "ACK"])
+
+
+CHECKS = [
+    baresip_answers_over_udp, baresip_answers_over_tcp, baresip_is_busy, baresip_at_kamailio_holds_and_hangs_up_over_udp,
+    baresip_at_kamailio_holds_and_hangs_up_over_tcp, baresip_called_by_a_proxy_out_of_the_route_over_udp,
+    baresip_called_by_a_proxy_out_of_the_route_over_tcp, baresip_at_kamailio_rings_too_long,
+]
