@@ -261,10 +261,13 @@ pub enum Event {
         /// The call whose dialog it came in, if any.
         call: Option<CallId>,
     },
-    /// The caller took an unanswered INVITE back; it is answered 487 already.
+    /// An unanswered request waits no longer, and is answered already: the caller took its INVITE back, or let it expire
+    /// (487), it has rung for too long (480), or the application has not said anything to it (500).
     IncomingCancelled {
         /// Which.
         id: IncomingId,
+        /// What it was answered.
+        status: Status,
     },
     /// A provisional response to our INVITE; a 100 tells only that somebody is there.
     Progress {
@@ -445,6 +448,14 @@ pub struct Counts {
     pub retained_bytes: usize,
 }
 
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { calls, dialogs, transactions, exchanges, incoming, timers, retained_bytes } = self;
+        write!(f, "calls={calls} dialogs={dialogs} transactions={transactions} exchanges={exchanges} ")?;
+        write!(f, "incoming={incoming} timers={timers} retained_bytes={retained_bytes}")
+    }
+}
+
 /// Why a command was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -487,7 +498,7 @@ pub struct Gone;
 /// What the application answers to a request of a peer.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// 101 to 699; 2xx to an INVITE only through `accept`.
+    /// 100 to 699. A provisional one is for INVITE: it rings on, or with 100 waits on, for up to three minutes.
     pub status: Status,
     /// The reason phrase, if not the usual one.
     pub reason: Option<String>,

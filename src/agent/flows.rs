@@ -173,6 +173,12 @@ impl Flows {
         Some(flow)
     }
 
+    /// The UDP sockets and listeners.
+    pub(super) fn listening(&self) -> impl Iterator<Item = (Transport, SocketAddr)> {
+        let open = |flow: &Flow| Some((flow.transport, flow.local.filter(|_| flow.peer.is_none())?));
+        self.slab.iter().filter_map(move |(_, flow)| open(flow))
+    }
+
     /// How many flows have a deadline.
     pub(super) fn deadlines(&self) -> usize {
         self.slab.iter().filter(|(_, flow)| flow.deadline.is_some()).count()

@@ -257,7 +257,7 @@ impl Agent {
     /// Answers in place of the application, and tells it.
     fn answer_for_app(&mut self, now: Instant, id: IncomingId, status: Status) {
         if self.respond(now, id, Answer::new(status)).is_ok() {
-            self.events.push_back(Event::IncomingCancelled { id });
+            self.events.push_back(Event::IncomingCancelled { id, status });
         }
     }
 

@@ -386,6 +386,12 @@ impl Agent {
         [transaction, other].into_iter().flatten().min_by_key(|wakeup| wakeup.at)
     }
 
+    /// Where peers reach us: UDP sockets and listeners that are open.
+    #[must_use]
+    pub fn listening(&self) -> Vec<(Transport, SocketAddr)> {
+        self.flows.listening().collect()
+    }
+
     /// How much is alive.
     #[must_use]
     pub fn counts(&self) -> Counts {

@@ -472,6 +472,9 @@ impl Call {
             match kind {
                 k if k == Timer::Ring as usize => self.rang_out(cx),
                 k if k == Timer::Total as usize => self.lasted_out(cx),
+                k if k == Timer::Cleanup as usize && self.is_withdrawn() => {
+                    self.end(cx, Outcome::Cancelled { by: Side::Local });
+                }
                 k if k == Timer::Cleanup as usize => {
                     self.waiting = false;
                     if matches!(self.media.port, Port::Closing(_)) {

@@ -213,8 +213,12 @@ impl Call {
         let hang_up = self.answer.as_ref().is_some_and(|answer| answer.hang_up);
         self.acknowledged();
         if !matches!(self.phase, Phase::Incoming) {
+            if hang_up {
+                self.send_bye(cx, dialog);
+            }
             return;
         }
+        self.timers.stop(Timer::Cleanup as usize);
         self.phase = Phase::Up(dialog);
         self.note_dialog(cx, dialog);
         cx.actions.push_back(super::Action::Tell(Told::Answered(None, self.media.plan)));
@@ -251,12 +255,21 @@ impl Call {
     /// The application hangs up a call that it accepted and that is not up yet.
     pub(super) fn withdraw(&mut self, cx: &mut Cx<'_>) {
         match &mut self.answer {
-            Some(answer) if answer.sent.is_some() => answer.hang_up = true,
+            Some(answer) if answer.sent.is_some() => {
+                answer.hang_up = true;
+                self.timers.start(Timer::Cleanup as usize, cx.now + cx.policy.cleanup_patience);
+            }
             _ => {
                 self.give_up(cx, Status::TEMPORARILY_UNAVAILABLE);
                 self.end(cx, Outcome::Cancelled { by: Side::Local });
             }
         }
+    }
+
+    /// Whether the application has hung up a call whose 2xx nobody has acknowledged. Its end is told when patience runs
+    /// out; the BYE waits on for the ACK.
+    pub(super) fn is_withdrawn(&self) -> bool {
+        matches!(self.phase, Phase::Incoming) && self.answer.as_ref().is_some_and(|answer| answer.hang_up)
     }
 
     /// The INVITE cannot be accepted after all.

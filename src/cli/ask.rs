@@ -67,7 +67,7 @@ impl Asking {
         };
         let mut resolve = ask.way.resolve.clone();
         resolve.extend(sandbox.iter().map(Guest::known));
-        let parts = Parts { identity, resolve, shown: ask.shown.clone(), kept: None };
+        let parts = Parts { identity, resolve, shown: ask.shown.clone(), kept: None, serving: None };
         let phone = Phone::ready(config, parts, printer).await?;
         request.account = phone.account;
         let timeout = ask.timeout.as_deref().and_then(|timeout| duration(timeout).ok());

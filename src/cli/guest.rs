@@ -138,6 +138,13 @@ impl Guest {
         Known { host: DOMAIN.to_owned(), port: None, addr: self.sip.ip(), to_port: Some(self.sip.port()) }
     }
 
+    /// Says how an embedded sandbox is spoken to.
+    pub(super) fn introduce(&self, printer: &mut Printer) {
+        if let Place::Here(running) = &self.place {
+            super::sandbox::introduce(running, false, printer);
+        }
+    }
+
     /// What happens next in an embedded sandbox; never, in another.
     pub(super) async fn event(&mut self) -> SandboxEvent {
         let event = match &mut self.place {

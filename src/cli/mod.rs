@@ -11,6 +11,7 @@ pub mod expect;
 mod guest;
 pub mod headers;
 mod invite;
+mod listen;
 mod options;
 pub mod output;
 mod phone;

@@ -2,6 +2,7 @@
 //! reader that has gone away is no error.
 
 use super::args::OutputFormat;
+use super::phone::now_unix_ms;
 use crate::agent::{Binding, Event, Failure, Observed};
 use crate::record::{CallJson, ReceivedJson, timestamp};
 use crate::report::text::visible;
@@ -156,15 +157,25 @@ impl Printer {
     /// An event of a call or registration as it happens: a line of text, or of JSON as `jsonl`. How a call ended is
     /// told by [`call`](Self::call).
     pub fn event(&mut self, event: &Event, at_unix_ms: u64) {
-        let Some((word, text, fields)) = told(event) else { return };
+        if let Some((word, text, fields)) = told(event) {
+            self.happened(&Happened { word, text, fields, at_unix_ms });
+        }
+    }
+
+    /// Something that happened: a line of text, or of JSON as `jsonl`.
+    pub fn happened(&mut self, happened: &Happened) {
         match self.format {
-            OutputFormat::Text => self.line(labelled(word, &text).trim_end()),
-            OutputFormat::Jsonl => {
-                let at = Value::from(timestamp(at_unix_ms));
-                let head = [("schema", Value::from("sipcall.event/1")), ("event", Value::from(word)), ("at", at)];
-                self.fields(&head.into_iter().chain(fields).collect::<Vec<_>>());
-            }
+            OutputFormat::Text => self.line(labelled(happened.word, &happened.text).trim_end()),
+            OutputFormat::Jsonl => self.data(&format!("{}\n", happened.line())),
             OutputFormat::Json => {}
+        }
+    }
+
+    /// How one of many calls ended: an event that holds the call, as `json` the call alone.
+    pub fn ended(&mut self, happened: &Happened, call: &CallJson) {
+        match self.format {
+            OutputFormat::Text | OutputFormat::Jsonl => self.happened(happened),
+            OutputFormat::Json => self.json(call),
         }
     }
 
@@ -199,6 +210,33 @@ fn labelled(word: &str, text: &str) -> String {
 
 /// Names and values of a JSON object.
 type Named = Vec<(&'static str, Value)>;
+
+/// Something that happened: an event of `sipcall.event/1`, and a line about it for people.
+#[derive(Clone, Debug)]
+pub struct Happened {
+    word: &'static str,
+    /// Holds nothing of a peer that is not visible.
+    text: String,
+    fields: Named,
+    at_unix_ms: u64,
+}
+
+impl Happened {
+    /// Something that happens now. `text` holds nothing of a peer that is not visible.
+    #[must_use]
+    pub fn now(word: &'static str, text: String, fields: Vec<(&'static str, Value)>) -> Self {
+        Self { word, text, fields, at_unix_ms: now_unix_ms() }
+    }
+
+    /// The event on one line, without its end.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let at = Value::from(timestamp(self.at_unix_ms));
+        let head = [("schema", Value::from("sipcall.event/1")), ("event", Value::from(self.word)), ("at", at)];
+        let fields: Vec<(&str, Value)> = head.into_iter().chain(self.fields.iter().cloned()).collect();
+        serde_json::to_string(&Fields(&fields)).unwrap_or_default()
+    }
+}
 
 /// Fields of a JSON object, in an order of meaning.
 struct Fields<'f>(&'f [(&'f str, Value)]);

@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::guest::Guest;
 use super::headers::{Headers, Held};
 use super::output::{Printer, Trace};
-use crate::agent::{Account, AgentConfig, Event, Failure, Known, Observed, Profile};
+use crate::agent::{Account, AgentConfig, Event, Failure, Known, Observed, Profile, Serve, Transport};
 use crate::call::digest::Secret;
 use crate::id::AccountId;
 use crate::plivo::profile::{DOMAIN, PLIVO, is_plivo};
@@ -15,6 +15,7 @@ use crate::record::{Durability, Store};
 use crate::report::ladder::{Step, ladder};
 use crate::time::Duration;
 use crate::transport::{Client, ClientConfig, Clock, DriverConfig, Registered, RequestError, Seen};
+use crate::wire::Method;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -61,13 +62,24 @@ pub(super) struct Identity {
 /// # Errors
 /// [`ConfigError`] as [`Unready`].
 pub(super) fn identity(config: &Config, who: &Who) -> Result<Option<Identity>, Unready> {
-    let Some(settings) = config.account()? else { return Ok(None) };
+    let Some(identity) = unproven(config)? else { return Ok(None) };
     let variable = std::env::var("SIPCALL_PASSWORD").ok().filter(|password| !password.is_empty());
     let variable = variable.map(Secret::Password);
     let asked = Asked { file: who.password_file.clone(), stdin: who.password_stdin, variable };
-    let secret = password(config, &settings, &asked)?;
-    let profile = profile(&settings.profile, &settings.domain, false);
-    Ok(Some(Identity { settings, secret, profile }))
+    let secret = password(config, &identity.settings, &asked)?;
+    Ok(Some(Identity { secret, ..identity }))
+}
+
+/// The identity that flags and configuration name, without its password, which is not asked for.
+///
+/// # Errors
+/// [`ConfigError`] as [`Unready`].
+pub(super) fn unproven(config: &Config) -> Result<Option<Identity>, Unready> {
+    let unproven = |settings: AccountSettings| {
+        let profile = profile(&settings.profile, &settings.domain, false);
+        Identity { settings, secret: None, profile }
+    };
+    Ok(config.account()?.map(unproven))
 }
 
 /// Where we are at home: what the words of a user are held to, before any socket is opened or password asked for.
@@ -148,6 +160,17 @@ pub(super) struct Parts<'p> {
     pub kept: Option<&'p Kept>,
     /// What is shown besides the result.
     pub shown: Shown,
+    /// For a command that is called.
+    pub serving: Option<Serving>,
+}
+
+/// Which calls are taken, and where.
+#[derive(Clone, Debug)]
+pub(super) struct Serving {
+    /// For which users; for any if this is empty.
+    pub users: Vec<String>,
+    /// Where; nowhere yet means the address that leads to the registrar.
+    pub listen: Vec<(Transport, SocketAddr)>,
 }
 
 impl Phone {
@@ -157,7 +180,8 @@ impl Phone {
     /// [`Unready`]: the store, the address or a file is not to be had.
     pub(super) async fn ready(config: &Config, parts: Parts<'_>, printer: &Printer) -> Result<Self, Unready> {
         let store = parts.kept.map(|kept| store(config, kept)).transpose()?.flatten();
-        let messages = config.flag("messages") != Some(false) && store.is_some();
+        // The record of a call that comes in begins when it ends: there is none yet that its messages could go to.
+        let messages = config.flag("messages") != Some(false) && store.is_some() && parts.serving.is_none();
         let observe = messages || printer.is_watching() || parts.shown.ladder || parts.shown.trace.is_some();
         let clock = Clock::start();
         let trace = parts.shown.trace.as_deref().map(|path| {
@@ -165,11 +189,16 @@ impl Phone {
                 Unready::new(Exit::Unwritten, format!("--trace: {} cannot be written: {error}", path.display()))
             })
         });
-        let driver = DriverConfig { source: source(config), ..DriverConfig::default() };
-        let agent = AgentConfig { observe, resolve: parts.resolve, ..AgentConfig::default() };
+        let mut driver = DriverConfig { source: source(config), ..DriverConfig::default() };
+        let mut agent = AgentConfig { observe, resolve: parts.resolve, ..AgentConfig::default() };
+        if let Some(Serving { users, listen }) = parts.serving {
+            agent.serve = Serve { methods: vec![Method::Invite], users };
+            driver.reachable = listen.is_empty();
+            driver.listen = listen;
+        }
         let ledger = store.map(|store| Box::new(store) as Box<dyn crate::transport::Ledger>);
         let client = Client::bind(ClientConfig { agent, driver, ledger, seed: None })
-            .map_err(|error| Unready::new(Exit::Unreached, error))?;
+            .map_err(|error| Unready::new(Exit::Unreached, unbound(&error)))?;
         let seen = client.observed();
         let on = |kind| signal(kind).map_err(|error| Unready::new(Exit::Internal, error));
         let mut phone = Self {
@@ -240,6 +269,16 @@ impl Phone {
     /// # Errors
     /// Why the registrar did not take us, or the signal that came first.
     pub(super) async fn register(&mut self, printer: &mut Printer) -> Result<Registered, Unready> {
+        let registered = self.register_silently(printer).await?;
+        self.tell_registered(&registered, printer);
+        Ok(registered)
+    }
+
+    /// Registers our account.
+    ///
+    /// # Errors
+    /// As [`register`](Self::register).
+    pub(super) async fn register_silently(&mut self, printer: &mut Printer) -> Result<Registered, Unready> {
         let account = self.account.ok_or_else(|| Unready::new(Exit::Config, NOBODY))?;
         let client = self.client.clone();
         let registered = match self.watching(printer, client.register(account)).await {
@@ -250,10 +289,15 @@ impl Phone {
                 return Err(Unready::new(signal, "ended before it was registered"));
             }
         };
-        let registered = registered.map_err(|error| self.failed("not registered", &error))?;
+        registered.map_err(|error| self.failed("not registered", &error))
+    }
+
+    /// Tells that our account is registered.
+    pub(super) fn tell_registered(&self, registered: &Registered, printer: &mut Printer) {
         let Registered { bindings, granted, contact } = registered.clone();
-        printer.event(&Event::Registered { account, bindings, granted, contact }, now_unix_ms());
-        Ok(registered)
+        if let Some(account) = self.account {
+            printer.event(&Event::Registered { account, bindings, granted, contact }, now_unix_ms());
+        }
     }
 
     /// Removes our binding, and does not try for long. One that stays makes whoever calls us find nobody, or somebody
@@ -351,8 +395,19 @@ pub(super) fn store_path(config: &Config) -> Result<PathBuf, Unready> {
 }
 
 /// Where we speak from, which was read with the configuration.
-fn source(config: &Config) -> Option<SocketAddr> {
+pub(super) fn source(config: &Config) -> Option<SocketAddr> {
     config.text("bind").and_then(|bind| bind.parse().ok())
+}
+
+/// Why no socket could be bound, and what to do.
+fn unbound(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => format!(
+            "{error}: end the program that listens there, or choose another \
+                                                  port with --bind ADDR:PORT"
+        ),
+        _ => error.to_string(),
+    }
 }
 
 /// What time it is, in milliseconds since 1970-01-01T00:00:00Z: never earlier than before, whoever sets the clock.

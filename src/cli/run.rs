@@ -5,7 +5,7 @@ use super::config::{Config, Sources, user_file};
 use super::exit::Exit;
 use super::output::Printer;
 use super::phone::{Unready, columns};
-use super::{calls, config, invite, options, register, request, sandbox};
+use super::{calls, config, invite, listen, options, register, request, sandbox};
 use clap::Parser;
 use nix::sys::signal::SigSet;
 use std::fs::File;
@@ -84,6 +84,7 @@ fn dispatch(command: &Command, config: &Config, printer: &mut Printer) -> Result
         Command::Sandbox(args) => return within(sandbox::run(args, config, printer)),
         Command::Invite(args) => within(invite::run(args, config, printer)),
         Command::Register(args) => within(register::run(args, config, printer)),
+        Command::Listen(args) => within(listen::run(args, config, printer)),
         Command::Options(args) => within(options::run(args, config, printer)),
         Command::Request(args) => within(request::run(args, config, printer)),
         Command::Message(args) => within(request::message(args, config, printer)),

@@ -110,7 +110,7 @@ fn write_ready(path: &Path, running: &Running) -> io::Result<()> {
     fs::rename(&half, path)
 }
 
-fn introduce(running: &Running, environment_shown: bool, printer: &mut Printer) {
+pub(super) fn introduce(running: &Running, environment_shown: bool, printer: &mut Printer) {
     printer.step("sip", &format!("{} (udp and tcp)", running.sip_udp));
     printer.step("http", &format!("http://{}", running.http));
     if !environment_shown {

@@ -250,7 +250,7 @@ pub struct Incoming {
     /// The call whose dialog it came in, if any.
     pub call: Option<CallId>,
     id: IncomingId,
-    cancelled: Awaited<()>,
+    cancelled: Awaited<Status>,
     client: Client,
     done: bool,
 }
@@ -261,7 +261,7 @@ impl Incoming {
         request: Arc<Message>,
         from: SocketAddr,
         call: Option<CallId>,
-        cancelled: oneshot::Receiver<()>,
+        cancelled: oneshot::Receiver<Status>,
         client: Client,
     ) -> Self {
         Self { request, from, call, id, cancelled: Awaited::Waiting(cancelled), client, done: false }
@@ -299,10 +299,12 @@ impl Incoming {
         Ok(answered.await??)
     }
 
-    /// Waits until the caller takes an INVITE back; for ever, if that does not happen.
-    pub async fn cancelled(&mut self) {
-        if self.cancelled.value().await.is_none() {
-            std::future::pending::<()>().await;
+    /// Waits until the request waits no longer: the caller took it back (487), it rang for too long (480), or nobody
+    /// said anything to it (500). Returns what it was answered; waits for ever if none of that happens.
+    pub async fn cancelled(&mut self) -> Status {
+        match self.cancelled.value().await {
+            Some(status) => *status,
+            None => std::future::pending().await,
         }
     }
 }

@@ -488,6 +488,14 @@ impl Client {
         receiver
     }
 
+    /// Where peers reach us now, those sockets included that were bound as they were needed.
+    ///
+    /// # Errors
+    /// The client was shut down.
+    pub async fn listening(&self) -> Result<Vec<(Transport, SocketAddr)>, Closed> {
+        self.ask(|agent, _, _| agent.listening()).await
+    }
+
     /// How much is alive: all zero at rest, when nothing leaks.
     ///
     /// # Errors
@@ -584,7 +592,7 @@ pub(super) struct ClientApp {
     client: WeakClient,
     ledger: Option<Book>,
     pub(super) calls: BTreeMap<CallId, Listener>,
-    pub(super) cancels: BTreeMap<IncomingId, oneshot::Sender<()>>,
+    pub(super) cancels: BTreeMap<IncomingId, oneshot::Sender<Status>>,
     registrations: BTreeMap<AccountId, Registering>,
     requests: BTreeMap<RequestId, oneshot::Sender<Result<Response, Failure>>>,
     incoming: Option<mpsc::Sender<Incoming>>,
@@ -749,9 +757,9 @@ impl App for ClientApp {
                 self.registration(account, RegistrationState::Failed { failure, retry });
             }
             Event::Incoming { id, request, from, flow: _, call } => self.offer(id, request, from, call),
-            Event::IncomingCancelled { id } => {
+            Event::IncomingCancelled { id, status } => {
                 if let Some(cancel) = self.cancels.remove(&id) {
-                    let _ = cancel.send(());
+                    let _ = cancel.send(status);
                 }
                 self.early.retain(|early| early.id != id);
             }

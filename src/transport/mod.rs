@@ -31,7 +31,7 @@ use crate::agent::{Node, Transport};
 use crate::limits::Limits;
 use crate::time::{Epoch, Instant};
 use ledger::Book;
-use socket::Bound;
+use socket::{Bound, bind_all};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -42,9 +42,13 @@ use watch::{Happening, Tell};
 /// Which addresses a driver uses.
 #[derive(Clone, Debug)]
 pub struct DriverConfig {
-    /// Where to listen; port 0 asks the system for one. A wildcard listens on every address of its family, and the
-    /// node is told the one that routes out. Empty is fine for who only places calls: sockets are bound as needed.
+    /// Where to listen; port 0 asks the system for one, the same for UDP and TCP of one address. A wildcard listens on
+    /// every address of its family, and the node is told the one that routes out. Empty is fine for who only places
+    /// calls: sockets are bound as needed.
     pub listen: Vec<(Transport, SocketAddr)>,
+    /// Whether an address of ours that leads to a peer is listened at from then on, UDP and TCP on one port: for who
+    /// registers from there and wants to be called there.
+    pub reachable: bool,
     /// The ports of RTP; none for the system's choice.
     pub rtp_ports: Option<RangeInclusive<u16>>,
     /// Name servers to ask instead of the system's.
@@ -62,6 +66,7 @@ impl Default for DriverConfig {
         let limits = Limits::default();
         Self {
             listen: Vec::new(),
+            reachable: false,
             rtp_ports: None,
             nameservers: None,
             source: None,
@@ -89,15 +94,9 @@ impl Driver {
     /// The system's, for the first address that cannot be bound.
     pub fn bind(config: DriverConfig) -> io::Result<Self> {
         let clock = Clock::start();
-        let mut bound = Vec::with_capacity(config.listen.len());
-        let mut locals = Vec::with_capacity(config.listen.len());
-        for &(transport, local) in &config.listen {
-            let socket = Bound::new(transport, local).map_err(|error| {
-                io::Error::new(error.kind(), format!("cannot listen on {transport} {local}: {error}"))
-            })?;
-            locals.push((transport, socket.local_addr()?));
-            bound.push(socket);
-        }
+        let bound = bind_all(&config.listen)?;
+        let locals = bound.iter().map(|socket| Ok((socket.transport(), socket.local_addr()?)));
+        let locals = locals.collect::<io::Result<_>>()?;
         let (tell, happenings) = mpsc::unbounded_channel();
         Ok(Self { config, clock, bound, locals, ledger: None, tell, happenings })
     }

@@ -3,7 +3,7 @@
 use super::dns::Dns;
 use super::ledger::Book;
 use super::rtp::Media;
-use super::socket::{Bound, announced, bind_udp, local_towards};
+use super::socket::{Bound, announced, bind_all, bind_udp, local_towards};
 use super::stream::{Read, Stream, WriteFault, connect, fault};
 use super::udp::{Udp, Unsents};
 use super::watch::{Happening, Task, Tell, Watch};
@@ -373,17 +373,13 @@ impl<N: Node> Running<N> {
 
     /// A UDP socket whose datagrams reach `peer` from an address that is true.
     fn route(&mut self, flow: FlowId, peer: SocketAddr) -> FlowChange {
-        let source = self.source_towards(peer);
-        let local = match source.filter(|source| !source.ip().is_unspecified()) {
-            Some(source) => source,
-            None => match local_towards(peer) {
-                Ok(mut local) => {
-                    local.set_port(source.map_or(0, |source| source.port()));
-                    local
-                }
-                Err(error) => return FlowChange::Failed(fault(&error)),
-            },
+        let local = match self.local_towards(peer) {
+            Ok(local) => local,
+            Err(error) => return FlowChange::Failed(fault(&error)),
         };
+        if let Err(error) = self.open_up(local) {
+            return FlowChange::Failed(FlowFault::Other(error.to_string()));
+        }
         let joined = self.flows.iter().find_map(|(id, flow)| match flow {
             Flow::Udp(socket) if socket.serves(local.ip()) => Some(*id),
             _ => None,
@@ -404,7 +400,33 @@ impl<N: Node> Running<N> {
         }
     }
 
+    /// Our address that leads to `peer`, with the port that is wanted there, if any.
+    fn local_towards(&self, peer: SocketAddr) -> io::Result<SocketAddr> {
+        let source = self.source_towards(peer);
+        if let Some(source) = source.filter(|source| !source.ip().is_unspecified()) {
+            return Ok(source);
+        }
+        let mut local = local_towards(peer)?;
+        local.set_port(source.map_or(0, |source| source.port()));
+        Ok(local)
+    }
+
+    /// Listens at an address of ours that is in use, for who wants to be reached there and is not yet.
+    fn open_up(&mut self, local: SocketAddr) -> io::Result<()> {
+        let served = |flow: &Flow| matches!(flow, Flow::Udp(socket) if socket.serves(local.ip()));
+        if !self.config.reachable || self.flows.values().any(served) {
+            return Ok(());
+        }
+        bind_all(&[(Transport::Udp, local), (Transport::Tcp, local)])?
+            .into_iter()
+            .try_for_each(|bound| self.listen(bound))
+    }
+
     fn connect(&mut self, flow: FlowId, peer: SocketAddr) {
+        if let Err(error) = self.local_towards(peer).and_then(|local| self.open_up(local)) {
+            let change = FlowChange::Failed(FlowFault::Other(error.to_string()));
+            return self.node.handle_flow(self.clock.now(), flow, change);
+        }
         let source = self.source_towards(peer).map(|source| source.ip());
         let tell = self.tell.clone();
         let task = Task::spawn(async move {

@@ -41,6 +41,39 @@ impl Bound {
     }
 }
 
+/// Binds every address, or none. What asks for any port of an address gets the one that another transport has there.
+///
+/// # Errors
+/// The system's, for the first address that cannot be bound.
+pub(super) fn bind_all(listen: &[(Transport, SocketAddr)]) -> io::Result<Vec<Bound>> {
+    /// A port that is free for one transport need not be for the other.
+    const TRIES: usize = 64;
+    let chosen = listen.iter().any(|(_, local)| local.port() == 0);
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match bind_each(listen) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && chosen && tries < TRIES => {}
+            bound => return bound,
+        }
+    }
+}
+
+fn bind_each(listen: &[(Transport, SocketAddr)]) -> io::Result<Vec<Bound>> {
+    let mut all: Vec<(SocketAddr, Bound)> = Vec::with_capacity(listen.len());
+    for &(transport, asked) in listen {
+        let other = |(of, bound): &&(SocketAddr, Bound)| *of == asked && bound.transport() != transport;
+        let local = match all.iter().find(other) {
+            Some((_, bound)) => bound.local_addr()?,
+            None => asked,
+        };
+        let socket = Bound::new(transport, local)
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {transport} {local}: {error}")))?;
+        all.push((asked, socket));
+    }
+    Ok(all.into_iter().map(|(_, bound)| bound).collect())
+}
+
 /// A UDP socket at `local` that tells of ICMP errors where the system can name the target. Its error queue is to be
 /// read: what lies in it takes the place of datagrams.
 pub(super) fn bind_udp(local: SocketAddr) -> io::Result<UdpSocket> {

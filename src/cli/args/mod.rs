@@ -3,6 +3,7 @@
 mod calls;
 mod config;
 mod invite;
+mod listen;
 mod options;
 mod register;
 mod request;
@@ -12,6 +13,7 @@ mod shared;
 pub use calls::CallsCommand;
 pub use config::ConfigCommand;
 pub use invite::InviteArgs;
+pub use listen::{ListenArgs, refusal};
 pub use options::OptionsArgs;
 pub use register::RegisterArgs;
 pub use request::{MessageArgs, RequestArgs};
@@ -90,6 +92,8 @@ pub enum Command {
     Invite(Box<InviteArgs>),
     /// Registers and keeps it alive until Ctrl-C
     Register(Box<RegisterArgs>),
+    /// Registers and answers the calls that come in
+    Listen(Box<ListenArgs>),
     /// Asks whether anybody is there, how fast, and what it supports
     Options(Box<OptionsArgs>),
     /// Sends any other request, and shows the response
@@ -127,6 +131,12 @@ impl Cli {
             Command::Register(register) => {
                 set("user", register.aor.clone());
                 who_and_way(&mut set, &register.who, &register.way);
+            }
+            Command::Listen(listen) => {
+                set("register", (listen.register || listen.no_register).then(|| listen.register.to_string()));
+                set("store", listen.kept.store.clone());
+                set("messages", listen.kept.no_messages.then(|| false.to_string()));
+                who_and_way(&mut set, &listen.who, &listen.way);
             }
             Command::Options(options) => who_and_way(&mut set, &options.ask.who, &options.ask.way),
             Command::Request(request) => who_and_way(&mut set, &request.ask.who, &request.ask.way),

@@ -62,7 +62,7 @@ pub(super) fn is_secret(key: &str) -> bool {
 }
 
 /// Refuses a regular file that others can read.
-pub(super) fn refuse_readable(path: &Path) -> Result<(), ConfigError> {
+pub(in crate::cli) fn refuse_readable(path: &Path) -> Result<(), ConfigError> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -16,6 +16,7 @@ pub use password::{Asked, password};
 
 use crate::cli::exit::Exit;
 use crate::time::Duration;
+pub(in crate::cli) use file::refuse_readable;
 use file::{Setting, check_privacy, check_project, place, read};
 pub(super) use keys::HIDE;
 use keys::{IDENTITY, Kind, TOP, nearest};

@@ -54,8 +54,6 @@ pub const GUIDE_XML: &str =
 
 /// Calls at once.
 const CALLS: usize = 256;
-/// How often a port is asked for that is free for UDP and TCP alike.
-const TRIES: usize = 16;
 
 /// What endpoints' own calls are answered by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -391,21 +389,7 @@ fn bind_http(at: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)> 
 
 /// One port for UDP and TCP.
 fn bind_sip(at: SocketAddr) -> io::Result<Driver> {
-    let listen = |at| DriverConfig { listen: vec![(Transport::Udp, at), (Transport::Tcp, at)], ..Default::default() };
-    if at.port() != 0 {
-        return Driver::bind(listen(at));
-    }
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let probe = Driver::bind(DriverConfig { listen: vec![(Transport::Tcp, at)], ..Default::default() })?;
-        let port = probe.locals().first().map_or(0, |(_, at)| at.port());
-        drop(probe);
-        match Driver::bind(listen(SocketAddr::new(at.ip(), port))) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries < TRIES => {}
-            bound => return bound,
-        }
-    }
+    Driver::bind(DriverConfig { listen: vec![(Transport::Udp, at), (Transport::Tcp, at)], ..Default::default() })
 }
 
 /// A port on the loopback; everything that the core sends comes from it.

@@ -631,7 +631,7 @@ impl App for Switch {
                 Some(Method::Invite) => self.invited(agent, now, id, &request),
                 _ => drop(agent.respond(now, id, Answer::new(Status::METHOD_NOT_ALLOWED))),
             },
-            Event::IncomingCancelled { id } => {
+            Event::IncomingCancelled { id, .. } => {
                 if let Some(leg) = self.by_incoming.get(&id).copied() {
                     self.finish(now, leg, causes::CANCELED, Source::Caller);
                 }
