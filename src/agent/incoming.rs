@@ -6,7 +6,7 @@ use super::event::{Answer, Event, Gone};
 use super::trouble::{NO_MESSAGE, Trouble};
 use super::{Agent, Kept, Served, Timed};
 use crate::call::demands::{self, ALLOW};
-use crate::call::{Accepting, Asked, Call, CallDirection, Intent, OurContact, RecordId, Reply, Session};
+use crate::call::{Accepting, Asked, Call, CallDirection, Intent, Milestones, OurContact, RecordId, Reply, Session};
 use crate::id::{CallId, DialogId, FlowId, IncomingId, TransactionId};
 use crate::outbox::Transmit;
 use crate::time::{Duration, Instant};
@@ -24,6 +24,9 @@ pub(super) struct Incoming {
     asked: Asked,
     from: SocketAddr,
     arrived: Instant,
+    /// The first provisional response, and the first 180, that the application sent.
+    responded: Option<Instant>,
+    rang: Option<Instant>,
     /// The tag of every response to it.
     tag: String,
     /// When it is given up: the application took too long, or it has rung for long enough.
@@ -172,6 +175,8 @@ impl Agent {
             asked,
             from,
             arrived: now,
+            responded: None,
+            rang: None,
             tag: tag.clone(),
             gives_up: now + self.config.limits.answer_wait,
             expires: expires.map(|expires| now + Duration::from_secs(u64::from(expires.0))),
@@ -303,6 +308,10 @@ impl Agent {
             self.served.remove(&transaction);
         } else if let (Some(incoming), Ok(bytes)) = (self.incoming.get_mut(id), &written) {
             incoming.gives_up = incoming.arrived + RINGS;
+            incoming.responded.get_or_insert(now);
+            if status == Status::RINGING {
+                incoming.rang.get_or_insert(now);
+            }
             incoming.ringing = Some((now + RINGS_AGAIN, status, bytes.clone()));
             self.set_incoming_deadline(id, true);
         }
@@ -323,7 +332,14 @@ impl Agent {
         if self.incoming.get(id).is_none_or(|incoming| incoming.asked.request.method() != Some(&Method::Invite)) {
             return Err(Gone);
         }
-        let Incoming { asked, from, arrived, tag, .. } = self.take_incoming(id).ok_or(Gone)?;
+        let Incoming { asked, from, arrived, responded, rang, tag, .. } = self.take_incoming(id).ok_or(Gone)?;
+        let milestones = Milestones {
+            created: Some(arrived),
+            invited: Some(arrived),
+            first_response: responded,
+            ringing: rang,
+            ..Milestones::default()
+        };
         let transaction = asked.transaction;
         let flow = self.transactions.get(transaction).map(transaction::Transaction::flow);
         let account = self.account_of(&asked.request);
@@ -345,7 +361,7 @@ impl Agent {
                 headers: headers.clone(),
                 created_unix_ms,
             };
-            let accepting = Accepting { asked, local_tag: tag, intent, arrived, session, headers, total_limit };
+            let accepting = Accepting { asked, local_tag: tag, intent, milestones, session, headers, total_limit };
             Call::accept(cx, call, accepting)
         });
         self.served.insert(transaction, Served::Accepted(call));

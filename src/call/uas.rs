@@ -3,9 +3,11 @@
 
 use super::demands::{ALLOW, description};
 use super::dialog::Dialog;
-use super::{Asked, Call, Cx, Intent, Outcome, Phase, Port, Reply, Session, Side, Timer, Told, offer, reply};
+use super::{
+    Asked, Call, Cx, Intent, Milestones, Outcome, Phase, Port, Reply, Session, Side, Timer, Told, offer, reply,
+};
 use crate::id::{CallId, DialogId};
-use crate::time::{Duration, Instant};
+use crate::time::Duration;
 use crate::wire::{MessageRef, Status};
 use bytes::Bytes;
 
@@ -18,8 +20,8 @@ pub struct Accepting {
     pub local_tag: String,
     /// What will be on record.
     pub intent: Intent,
-    /// When the INVITE arrived.
-    pub arrived: Instant,
+    /// Its stations so far: when the INVITE arrived, and what was answered provisionally.
+    pub milestones: Milestones,
     /// The session to answer with.
     pub session: Session,
     /// Header fields of the 2xx.
@@ -59,11 +61,10 @@ impl ServerInvite {
 impl Call {
     /// Accepts an INVITE. One that cannot make a dialog is answered 400, and the call ends at once.
     pub fn accept(cx: &mut Cx<'_>, id: CallId, accepting: Accepting) -> Self {
-        let Accepting { asked, local_tag, intent, arrived, session, headers, total_limit } = accepting;
+        let Accepting { asked, local_tag, intent, milestones, session, headers, total_limit } = accepting;
         let dialog = Dialog::from_request(id, &asked.request, &local_tag, asked.contact.user.clone());
         let mut call = Self::new(id, Phase::Incoming, intent, session, total_limit);
-        call.record.milestones.created = Some(arrived);
-        call.record.milestones.invited = Some(arrived);
+        call.record.milestones = milestones;
         call.record.local = Some(asked.local);
         call.record.remote = Some(asked.source);
         call.record.transport = Some(asked.transport);

@@ -8,6 +8,7 @@ use crate::record::{CallJson, ReceivedJson, timestamp};
 use crate::report::text::visible;
 use crate::time::Epoch;
 use serde::Serialize;
+use serde::ser::SerializeMap;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
@@ -158,24 +159,16 @@ impl Printer {
     /// told by [`call`](Self::call).
     pub fn event(&mut self, event: &Event, at_unix_ms: u64) {
         if let Some((word, text, fields)) = told(event) {
-            self.happened(&Happened { word, text, fields, at_unix_ms });
+            self.happened(&Happened { word, text, fields, at_unix_ms, call: None });
         }
     }
 
-    /// Something that happened: a line of text, or of JSON as `jsonl`.
+    /// Something that happened: a line of text, or of JSON as `jsonl`; as `json` the call alone that it ended.
     pub fn happened(&mut self, happened: &Happened) {
         match self.format {
             OutputFormat::Text => self.line(labelled(happened.word, &happened.text).trim_end()),
             OutputFormat::Jsonl => self.data(&format!("{}\n", happened.line())),
-            OutputFormat::Json => {}
-        }
-    }
-
-    /// How one of many calls ended: an event that holds the call, as `json` the call alone.
-    pub fn ended(&mut self, happened: &Happened, call: &CallJson) {
-        match self.format {
-            OutputFormat::Text | OutputFormat::Jsonl => self.happened(happened),
-            OutputFormat::Json => self.json(call),
+            OutputFormat::Json => happened.call.iter().for_each(|call| self.json(call)),
         }
     }
 
@@ -219,22 +212,44 @@ pub struct Happened {
     text: String,
     fields: Named,
     at_unix_ms: u64,
+    /// The call, in the order in which its fields are documented.
+    call: Option<Box<CallJson>>,
 }
 
 impl Happened {
     /// Something that happens now. `text` holds nothing of a peer that is not visible.
     #[must_use]
     pub fn now(word: &'static str, text: String, fields: Vec<(&'static str, Value)>) -> Self {
-        Self { word, text, fields, at_unix_ms: now_unix_ms() }
+        Self { word, text, fields, at_unix_ms: now_unix_ms(), call: None }
+    }
+
+    /// The same with the call that it is about.
+    #[must_use]
+    pub fn with(mut self, call: Box<CallJson>) -> Self {
+        self.call = Some(call);
+        self
     }
 
     /// The event on one line, without its end.
     #[must_use]
     pub fn line(&self) -> String {
-        let at = Value::from(timestamp(self.at_unix_ms));
-        let head = [("schema", Value::from("sipcall.event/1")), ("event", Value::from(self.word)), ("at", at)];
-        let fields: Vec<(&str, Value)> = head.into_iter().chain(self.fields.iter().cloned()).collect();
-        serde_json::to_string(&Fields(&fields)).unwrap_or_default()
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl Serialize for Happened {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("schema", "sipcall.event/1")?;
+        map.serialize_entry("event", self.word)?;
+        map.serialize_entry("at", &timestamp(self.at_unix_ms))?;
+        for (name, value) in &self.fields {
+            map.serialize_entry(name, value)?;
+        }
+        if let Some(call) = &self.call {
+            map.serialize_entry("call", call)?;
+        }
+        map.end()
     }
 }
 

@@ -179,7 +179,9 @@ fn an_invite_that_expires_is_answered_487() {
     let gone = d.expect(bob, "487 INVITE");
     assert_eq!((gone.at - from).as_secs(), 5);
     d.say(bob, &gone.ack());
-    assert!(d.events().iter().any(|event| matches!(event, Event::IncomingCancelled { .. })));
+    let cancelled =
+        |event: &Event| matches!(event, Event::IncomingCancelled { status: Status::REQUEST_TERMINATED, .. });
+    assert!(d.events().iter().any(cancelled));
     d.rest();
 }
 
@@ -203,6 +205,9 @@ fn ringing_is_told_every_minute() {
     assert_eq!(seconds, [60, 120]);
     assert_eq!(gone.at.since_origin().as_secs(), 180);
     d.say(bob, &gone.ack());
+    let given_up =
+        |event: &Event| matches!(event, Event::IncomingCancelled { status: Status::TEMPORARILY_UNAVAILABLE, .. });
+    assert!(d.events().iter().any(given_up));
     d.rest();
 }
 

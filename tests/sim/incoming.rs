@@ -94,6 +94,60 @@ fn a_callee_that_hangs_up_before_the_ack_waits_for_it() {
     d.rest();
 }
 
+/// Whoever hangs up is told of the end in two seconds, and the peer gets its BYE all the same once it has sent its ACK.
+#[test]
+fn a_hung_up_call_whose_ack_never_comes_is_told_in_time_and_ended_when_it_comes() {
+    for acknowledges in [true, false] {
+        let mut d = accepting();
+        let bob = d.bob;
+        let call = invite(&d);
+        d.say(bob, &call);
+        let ok = d.expect(bob, "200 INVITE");
+        d.perform(Task::HangUp(CallId::first()));
+        let hung_up = d.now();
+        d.run_for(secs(3));
+        assert_eq!(d.outcome(CallId::first()), Some(&Outcome::Cancelled { by: Side::Local }));
+        assert_eq!((d.ended_at(CallId::first()).unwrap() - hung_up).as_millis(), 2000);
+        d.inbox(bob);
+        if acknowledges {
+            d.say(bob, &ok.ack());
+        } else {
+            d.run_until(secs(40), |world| world.inbox_len(bob) > 4);
+            d.inbox(bob);
+        }
+        let mut next = d.expect_any(bob);
+        while next.message.status().is_some() {
+            next = d.expect_any(bob);
+        }
+        assert_eq!(next.message.method().unwrap().as_str(), "BYE");
+        d.say(bob, &next.reply(200));
+        d.rest();
+        assert_eq!(d.node(d.alice).app.ended().count(), 1);
+    }
+}
+
+/// The stations of a call that came in are on record as those of one that was placed.
+#[test]
+fn when_it_rang_is_on_record() {
+    let mut d = Desk::listening();
+    let (bob, call) = (d.bob, invite(&d));
+    d.say(bob, &call);
+    let ringing = d.expect(bob, "180 INVITE");
+    d.run_for(secs(2));
+    let id = d.node(d.alice).app.app.incoming[0];
+    d.perform(Task::Accept(id));
+    let ok = d.expect(bob, "200 INVITE");
+    d.say(bob, &ok.ack());
+    d.run_for(ms(20));
+    d.say(bob, &ok.within("BYE", 2));
+    d.expect(bob, "200 BYE");
+    d.rest();
+    let milestones = d.node(d.alice).app.record(CallId::first()).unwrap().milestones;
+    assert_eq!(milestones.ringing, milestones.first_response);
+    assert!(milestones.ringing.unwrap() < ringing.at && milestones.invited < milestones.answered);
+    assert_eq!((milestones.answered.unwrap() - milestones.ringing.unwrap()).as_secs(), 2);
+}
+
 /// Proves 3261-9.2-b.
 #[test]
 fn a_cancel_of_a_ringing_invite_is_answered_200_and_487() {
@@ -276,6 +330,19 @@ fn what_nobody_is_asked_for_is_answered_by_the_agent() {
         assert_eq!(answer.header("Allow").is_empty(), method == "FOO");
     }
     d.rest();
+}
+
+impl Desk {
+    /// The next message, whatever it is.
+    #[track_caller]
+    fn expect_any(&mut self, peer: sipcall::sim::Handle<sipcall::sim::Peer>) -> Received {
+        if self.inbox_len(peer) == 0 {
+            self.run_until(secs(40), |world| world.inbox_len(peer) > 0);
+        }
+        let mut all = self.inbox(peer);
+        assert_eq!(all.len(), 1, "one at a time");
+        all.remove(0)
+    }
 }
 
 trait First {

@@ -66,6 +66,50 @@ fn an_offerless_reinvite_gets_an_offer_and_the_ack_answers_it() {
     d.rest();
 }
 
+/// RFC 3264 §6.1, §8.4: hold and its end, each answered by the direction that is left.
+#[test]
+fn a_hold_is_answered_by_its_direction_and_so_is_its_end() {
+    let (mut d, ok) = called();
+    let bob = d.bob;
+    let mut versions = Vec::new();
+    let pairs =
+        [("sendonly", "recvonly"), ("inactive", "inactive"), ("recvonly", "sendonly"), ("sendrecv", "sendrecv")];
+    for (number, (asked, answered)) in (2..).zip(pairs) {
+        let sdp = format!(
+            "v=0\r\no=- 1 {number} IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\n\
+             a={asked}\r\n"
+        );
+        d.say(bob, &reinvite(&ok, number).set("Content-Type", "application/sdp").more_body(&sdp));
+        let again = d.expect(bob, "200 INVITE");
+        d.say(bob, &again.ack());
+        let direction = lines(&again, &format!("a={answered}"));
+        // Both ways is what is meant when nothing is said.
+        assert!(direction.len() == 1 || (direction.is_empty() && answered == "sendrecv"), "{asked}");
+        assert_eq!(lines(&again, "a=sendonly").is_empty(), answered != "sendonly", "{asked}");
+        versions.extend(lines(&again, "o="));
+        d.run_for(ms(20));
+    }
+    versions.dedup();
+    assert_eq!(versions.len(), 4, "each description has a version of its own: {versions:?}");
+    d.bye_from_bob(&ok, 9);
+    d.rest();
+}
+
+/// Proves 3261-8.2.1-a.
+#[test]
+fn a_method_that_a_call_does_not_know_is_refused_and_the_call_goes_on() {
+    let (mut d, ok) = called();
+    let bob = d.bob;
+    for (number, (method, code)) in (2..).zip([("FOO", 501), ("MESSAGE", 405), ("PUBLISH", 405)]) {
+        d.say(bob, &ok.within(method, number));
+        let refused = d.expect(bob, &format!("{code} {method}"));
+        assert_eq!(refused.header("Allow").is_empty(), code == 501, "{method}");
+    }
+    d.bye_from_bob(&ok, 9);
+    assert_eq!(d.outcome(CALL()).map(Outcome::kind), Some("answered"));
+    d.rest();
+}
+
 /// RFC 3264 §8: no m-line ever goes away.
 #[test]
 fn an_offer_of_ours_keeps_the_m_lines_of_the_session() {

@@ -39,8 +39,6 @@ pub(super) struct Policy {
 pub(super) enum News {
     /// Something happened.
     Happened(Happened),
-    /// It is over.
-    Ended(Happened, Box<CallJson>),
     /// Something to know.
     Note(String),
 }
@@ -253,23 +251,16 @@ impl Desk {
     }
 
     async fn ended(&mut self, record: Box<CallRecord>) -> Fate {
-        let call = Box::new(CallJson::ended(&record, &Told::default()));
-        let ended = self.party.ended(&call);
-        self.tell_script(&ended);
-        // Without anybody to hear it everything is over.
-        let _ = self.news.send(News::Ended(ended, call)).await;
+        self.tell(self.party.ended(CallJson::ended(&record, &Told::default()))).await;
         Fate::Ended(record)
     }
 
     async fn tell(&self, happened: Happened) {
-        self.tell_script(&happened);
-        let _ = self.news.send(News::Happened(happened)).await;
-    }
-
-    fn tell_script(&self, happened: &Happened) {
         if let Some(script) = &self.orders.script {
             script.tell(happened.line());
         }
+        // Without anybody to hear it everything is over.
+        let _ = self.news.send(News::Happened(happened)).await;
     }
 
     async fn note(&mut self, text: String) {

@@ -307,7 +307,6 @@ impl Desk {
 fn tell(news: News, printer: &mut Printer) {
     match news {
         News::Happened(happened) => printer.happened(&happened),
-        News::Ended(happened, call) => printer.ended(&happened, &call),
         News::Note(text) => printer.note(&text),
     }
 }

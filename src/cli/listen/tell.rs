@@ -77,19 +77,21 @@ impl Party {
     }
 
     /// The call is over.
-    pub(super) fn ended(&self, call: &CallJson) -> Happened {
-        let outcome = call.outcome.clone().unwrap_or_default();
-        let mut text = outcome.kind;
-        if let Some(status) = outcome.status {
-            let _ = write!(text, " {status}");
-        }
-        if let Some(by) = outcome.ended_by {
-            let _ = write!(text, ", ended by {by}");
+    pub(super) fn ended(&self, call: CallJson) -> Happened {
+        let mut text = String::new();
+        if let Some(outcome) = &call.outcome {
+            text.clone_from(&outcome.kind);
+            if let Some(status) = outcome.status {
+                let _ = write!(text, " {status}");
+            }
+            if let Some(by) = &outcome.ended_by {
+                let _ = write!(text, ", ended by {by}");
+            }
         }
         if let Some(talk) = call.talk_ms {
             let _ = write!(text, ", talk {talk} ms");
         }
-        self.happened("ended", &text, [("call", serde_json::to_value(call).unwrap_or_default())])
+        self.happened("ended", &text, []).with(Box::new(call))
     }
 
     fn happened<const N: usize>(&self, word: &'static str, text: &str, more: [(&'static str, Value); N]) -> Happened {
