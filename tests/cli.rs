@@ -8,6 +8,15 @@ mod home;
 #[path = "cli/invite.rs"]
 mod invite;
 
+#[path = "cli/listen.rs"]
+mod listen;
+
+#[path = "cli/listen_exec.rs"]
+mod listen_exec;
+
+#[path = "cli/listening.rs"]
+mod listening;
+
 #[path = "cli/outcomes.rs"]
 mod outcomes;
 

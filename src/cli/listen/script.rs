@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::error::Elapsed;
 
 /// The longest line that is read.
 const LINE: usize = 64 * 1024;
@@ -38,6 +39,9 @@ pub(super) enum Heard {
 /// The process of one call.
 pub(super) struct Script {
     child: Child,
+    group: Pid,
+    /// Whether nothing of the group is left.
+    gone: bool,
     lines: Option<Lines<ChildStdout>>,
     exited: bool,
     over: bool,
@@ -54,12 +58,13 @@ impl Script {
         let mut child = Command::new("sh");
         child.arg("-c").arg(command).env_remove("SIPCALL_PASSWORD").process_group(0).kill_on_drop(true);
         let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let missing = || io::Error::other("it has no stdin or stdout");
+        let missing = || io::Error::other("it has no number, stdin or stdout");
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw).ok_or_else(missing)?;
         let (to, from) = (child.stdin.take().ok_or_else(missing)?, child.stdout.take().ok_or_else(missing)?);
         let (stdin, events) = mpsc::channel(EVENTS);
         let writer = tokio::spawn(write(to, events));
         let lines = Some(Lines::new(from));
-        Ok(Self { child, lines, exited: false, over: false, stdin: Some(stdin), writer })
+        Ok(Self { child, group, gone: false, lines, exited: false, over: false, stdin: Some(stdin), writer })
     }
 
     /// Tells it an event: a line.
@@ -103,8 +108,8 @@ impl Script {
         Heard::Over(status.is_ok_and(|status| status.is_ok_and(|status| status.success())))
     }
 
-    /// The call has ended: closes its stdin, waits until it ends, and ends it when that takes too long or `ending`
-    /// says that there is no time.
+    /// The call has ended: closes its stdin, waits until its group has ended, and ends it when that takes too long or
+    /// `ending` says that there is no time.
     pub(super) async fn finish(&mut self, ending: &mut watch::Receiver<bool>) {
         drop(self.stdin.take());
         let mut lines = self.lines.take();
@@ -115,34 +120,49 @@ impl Script {
             pending::<()>().await;
         };
         let ended = async {
-            tokio::select! {
-                _ = self.child.wait() => return,
-                () = tokio::time::sleep(LEAVE) => {}
-                () = ends(ending) => {}
-            }
-            self.signal(Signal::SIGTERM);
-            if tokio::time::timeout(LAST, self.child.wait()).await.is_err() {
-                self.signal(Signal::SIGKILL);
+            if end(&mut self.child, self.group, ending).await.is_err() {
+                let _ = killpg(self.group, Signal::SIGKILL);
                 let _ = self.child.wait().await;
             }
         };
         tokio::select! {
-            () = ended => {}
+            () = ended => self.gone = true,
             () = passed_over => {}
         }
     }
+}
 
-    /// Sends a signal to its group, unless it has ended.
-    fn signal(&self, signal: Signal) {
-        if let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok()) {
-            let _ = killpg(Pid::from_raw(id), signal);
-        }
+/// Waits until a group has ended, and tells it to when that takes too long.
+///
+/// # Errors
+/// It does not.
+async fn end(child: &mut Child, group: Pid, ending: &mut watch::Receiver<bool>) -> Result<(), Elapsed> {
+    let gone = gone(child, group);
+    tokio::pin!(gone);
+    tokio::select! {
+        () = &mut gone => return Ok(()),
+        () = tokio::time::sleep(LEAVE) => {}
+        () = ends(ending) => {}
+    }
+    let _ = killpg(group, Signal::SIGTERM);
+    tokio::time::timeout(LAST, gone).await
+}
+
+/// Waits until a process and every one of its group has ended.
+async fn gone(child: &mut Child, group: Pid) {
+    /// How often it is looked whether those that it left behind have ended.
+    const LOOK: Duration = Duration::from_millis(20);
+    let _ = child.wait().await;
+    while killpg(group, None).is_ok() {
+        tokio::time::sleep(LOOK).await;
     }
 }
 
 impl Drop for Script {
     fn drop(&mut self) {
-        self.signal(Signal::SIGKILL);
+        if !self.gone {
+            let _ = killpg(self.group, Signal::SIGKILL);
+        }
         self.writer.abort();
     }
 }
