@@ -22,7 +22,7 @@ later event of that call; it is closed when the call has ended. Each line of its
   reject CODE [REASON]   redirect URI...     hangup              wait TIME
 If it ends without a decision, the caller gets 480, or 500 if it failed.
 
-SIGUSR1 prints on stderr how many calls, transactions and timers are alive.
+--output jsonl prints each event, --output json each call as it ends. SIGUSR1 prints on stderr how much is alive.
 With --once the exit code is that of the call, as with invite. 7: the port is in use.")]
 pub struct ListenArgs {
     /// Rings for so long before it answers; answers at once without it

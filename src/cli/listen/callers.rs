@@ -42,7 +42,8 @@ impl Gate {
         let drawn = rand::rngs::SysRng.try_fill_bytes(&mut seed);
         drawn.map_err(|error| Unready::new(Exit::Internal, error))?;
         let mut seed = Seed::new(seed);
-        let algorithms = [Algorithm::Sha256, Algorithm::Md5];
+        // Whoever knows of one challenge alone reads the first (RFC 8760 §2.4 is young); the others may take the stronger.
+        let algorithms = [Algorithm::Md5, Algorithm::Sha256];
         let challenger = Challenger::new(seed.key(), realm, &algorithms, NONCE_LIFE, NONCES);
         Ok(Self { callers, challenger, seed, clock: Clock::start() })
     }
