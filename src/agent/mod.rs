@@ -386,10 +386,15 @@ impl Agent {
         [transaction, other].into_iter().flatten().min_by_key(|wakeup| wakeup.at)
     }
 
-    /// Where peers reach us: UDP sockets and listeners that are open.
+    /// Where peers reach us: UDP sockets and listeners that are open, and our ends of the connections that registrations
+    /// live on.
     #[must_use]
     pub fn listening(&self) -> Vec<(Transport, SocketAddr)> {
-        self.flows.listening().collect()
+        let registered = self.accounts.iter().filter(|(_, account)| account.is_registered());
+        let registered = registered.filter_map(|(_, account)| self.flows.get(account.flow?));
+        let connections = registered.filter(|flow| flow.peer.is_some());
+        let connections = connections.filter_map(|flow| Some((flow.transport, flow.local?)));
+        self.flows.listening().chain(connections).collect()
     }
 
     /// How much is alive.

@@ -46,8 +46,8 @@ pub struct DriverConfig {
     /// every address of its family, and the node is told the one that routes out. Empty is fine for who only places
     /// calls: sockets are bound as needed.
     pub listen: Vec<(Transport, SocketAddr)>,
-    /// Whether an address of ours that leads to a peer is listened at from then on, UDP and TCP on one port: for who
-    /// registers from there and wants to be called there.
+    /// Whether a UDP socket that is bound because it leads to a peer is listened at from then on, by TCP on the same port
+    /// too: for who registers from there and wants to be called there. Who registers over a connection is called on it.
     pub reachable: bool,
     /// The ports of RTP; none for the system's choice.
     pub rtp_ports: Option<RangeInclusive<u16>>,

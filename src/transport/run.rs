@@ -423,10 +423,6 @@ impl<N: Node> Running<N> {
     }
 
     fn connect(&mut self, flow: FlowId, peer: SocketAddr) {
-        if let Err(error) = self.local_towards(peer).and_then(|local| self.open_up(local)) {
-            let change = FlowChange::Failed(FlowFault::Other(error.to_string()));
-            return self.node.handle_flow(self.clock.now(), flow, change);
-        }
         let source = self.source_towards(peer).map(|source| source.ip());
         let tell = self.tell.clone();
         let task = Task::spawn(async move {

@@ -3,6 +3,7 @@
 use crate::home::{Home, Sandbox, finish, start};
 use crate::listening::{Listener, Peer, field, to_tag};
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 
@@ -255,9 +256,9 @@ fn text_is_a_line_an_event_and_shows_what_is_hidden() {
     let home = Home::new();
     let mut command = home.command("listen --no-register --bind 127.0.0.1:0 --reject 603");
     let mut child = start(&mut command);
-    let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut out, &mut line).unwrap();
+    out.read_line(&mut line).unwrap();
     let at: SocketAddr = line.strip_prefix("listening  udp ").unwrap().split(',').next().unwrap().parse().unwrap();
     let peer = Peer::new(at);
     peer.say("INVITE", 1, "", "X-Evil: \u{202e}\u{9b}31m\r\n");
@@ -265,7 +266,7 @@ fn text_is_a_line_an_event_and_shows_what_is_hidden() {
     peer.say("ACK", 1, to_tag(&refused), "");
     let mut shown = String::new();
     for _ in 0..2 {
-        std::io::BufRead::read_line(&mut out, &mut shown).unwrap();
+        out.read_line(&mut shown).unwrap();
     }
     crate::home::signal(child.id(), "TERM");
     finish(child).expect(143);
@@ -277,10 +278,12 @@ fn text_is_a_line_an_event_and_shows_what_is_hidden() {
 #[test]
 fn json_is_each_call_as_it_ends() {
     let home = Home::new();
-    // As JSON nothing tells where it listens: a port that was free a moment ago.
-    let at = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let child = start(&mut home.command(&format!("listen --no-register --bind {at} --output json --no-media")));
-    while home.run(&format!("options sip:{at} --timeout 1s")).code != 0 {}
+    let mut child = start(&mut home.command("listen --no-register --bind 127.0.0.1:0 --output json --no-media"));
+    let mut line = String::new();
+    // What is no call goes to stderr.
+    let mut err = BufReader::new(child.stderr.take().unwrap());
+    err.read_line(&mut line).unwrap();
+    let at = line.strip_prefix("sipcall: listening at udp ").unwrap().split(',').next().unwrap().parse().unwrap();
     for _ in 0..2 {
         let call = home.invite(at, "--talk 0").expect(0).json();
         assert_eq!(call["media"]["direction"], "inactive");
@@ -349,13 +352,9 @@ fn a_registration_that_is_lost_ends_it_with_its_code() {
     assert!(run.err.contains("registration lost: "), "{}", run.err);
 }
 
-#[test]
-fn an_endpoint_of_a_sandbox_is_called_by_its_api() {
-    let home = Home::new();
-    let sandbox = Sandbox::start(&home);
-    let line = format!("listen --sandbox={} -u alice --once --output jsonl", sandbox.http());
-    let mut listener = Listener::of(&mut home.command(&line));
-    listener.next("registered");
+/// Has the sandbox call its endpoint alice, with a header.
+#[track_caller]
+fn place(sandbox: &Sandbox) {
     let (id, token) = (sandbox.ready["auth_id"].as_str().unwrap(), sandbox.ready["auth_token"].as_str().unwrap());
     let body = format!(
         "from=14155550100&to=sip:alice@phone.plivo.com&answer_url=http://{}/answer.xml&sip_headers=Test=Sample",
@@ -371,12 +370,26 @@ fn an_endpoint_of_a_sandbox_is_called_by_its_api() {
     std::io::Write::write_all(&mut http, request.as_bytes()).unwrap();
     let answer = crate::home::rest(http);
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
-    let incoming = listener.next("incoming");
-    let header = serde_json::json!({ "name": "X-PH-Test", "value": "Sample" });
-    assert!(incoming["headers"].as_array().unwrap().contains(&header), "{incoming}");
-    listener.next("answered");
-    let ended = listener.next("ended");
-    assert_eq!(ended["call"]["account"], "sandbox");
-    let run = listener.end().expect(0);
-    assert_eq!(names(&run.lines()), ["unregistered"]);
+}
+
+#[test]
+fn an_endpoint_of_a_sandbox_is_called_by_its_api_over_the_socket_or_connection_that_it_registered_by() {
+    let home = Home::new();
+    let sandbox = Sandbox::start(&home);
+    for transport in ["udp", "tcp"] {
+        let line =
+            format!("listen --sandbox={} -u alice --once --output jsonl --transport {transport}", sandbox.http());
+        let mut listener = Listener::of(&mut home.command(&line));
+        let registered = listener.next("registered");
+        assert!(registered["contact"].as_str().unwrap().contains(&listener.at().to_string()), "{registered}");
+        place(&sandbox);
+        let incoming = listener.next("incoming");
+        let header = serde_json::json!({ "name": "X-PH-Test", "value": "Sample" });
+        assert!(incoming["headers"].as_array().unwrap().contains(&header), "{incoming}");
+        listener.next("answered");
+        let ended = listener.next("ended");
+        assert_eq!((&ended["call"]["account"], &ended["call"]["transport"]), (&"sandbox".into(), &transport.into()));
+        let run = listener.end().expect(0);
+        assert_eq!(names(&run.lines()), ["unregistered"]);
+    }
 }

@@ -6,7 +6,7 @@ mod order;
 mod script;
 mod tell;
 
-use super::args::ListenArgs;
+use super::args::{ListenArgs, OutputFormat};
 use super::config::{Config, duration};
 use super::exit::{Exit, of_outcome};
 use super::guest::{Guest, line};
@@ -105,6 +105,9 @@ async fn open(registers: bool, phone: &mut Phone, printer: &mut Printer) -> Resu
 
 fn tell_listening(locals: &[(Transport, SocketAddr)], printer: &mut Printer) {
     let text: Vec<String> = locals.iter().map(|(transport, at)| format!("{transport} {at}")).collect();
+    if printer.format() == OutputFormat::Json {
+        return printer.note(&format!("listening at {}", text.join(", ")));
+    }
     let json = |(transport, at): &(Transport, SocketAddr)| json!({ "transport": transport.as_str(), "address": at });
     let fields = vec![("addresses", locals.iter().map(json).collect::<Value>())];
     printer.happened(&Happened::now("listening", text.join(", "), fields));
@@ -228,7 +231,7 @@ impl Desk {
         let until = Instant::now() + LEAVE;
         self.ending.send_replace(true);
         if !self.calls.is_empty() {
-            printer.note(&format!("ending {} calls; a second Ctrl-C leaves at once", self.calls.len()));
+            printer.note("ending the calls that are up; a second Ctrl-C leaves at once");
         }
         while !self.calls.is_empty() {
             match phone.watching(printer, tokio::time::timeout_at(until, self.next(None))).await {
