@@ -114,7 +114,7 @@ class Callers(Sipp):
         return self
 
     def finish(self):
-        """Waits for the end, which has to be that of the scenario, and returns the messages that came."""
+        """Waits for the end, which has to be that of the scenario, and returns the messages that came, copies too."""
         code = self.process.wait(50)
         require(code == 0, f"SIPp: exit code {code}\n{self.text('errors')}")
-        return self.received()
+        return self.copies()

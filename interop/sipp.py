@@ -150,9 +150,13 @@ class Sipp:
 
     def received(self):
         """The messages that reached it, each once: what a slow machine sends again is no news."""
+        return list(dict.fromkeys(self.copies()))
+
+    def copies(self):
+        """The messages that reached it, as often as they did."""
         blocks = re.split(r"^-{20,}.*$", self.text("messages"), flags=re.MULTILINE)
         heads = (re.match(r"\s*\w+ message received \[\d+\] bytes ?:\s+(.*)", block, re.DOTALL) for block in blocks)
-        return list(dict.fromkeys(head.group(1) for head in heads if head))
+        return [head.group(1) for head in heads if head]
 
 
 def play(lab, steps, *arguments, code, transport="udp"):
