@@ -90,6 +90,13 @@ class Running:
         self.out.close()
         self.err.close()
 
+    def events(self, name):
+        """The events of that name so far, of `--output jsonl`."""
+        # A file of its own: the process writes where the other one stands.
+        with open(f"/proc/self/fd/{self.out.fileno()}", encoding="utf-8") as file:
+            events = [json.loads(line) for line in file if line.endswith("\n")]
+        return [found for found in events if found["event"] == name]
+
     def interrupt(self):
         self.process.send_signal(signal.SIGINT)
 

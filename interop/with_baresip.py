@@ -1,12 +1,13 @@
 """sipcall and a phone that others wrote, baresip: direct, and registered at Kamailio."""
 
+import contextlib
 import re
 from concurrent.futures import ThreadPoolExecutor
 
 from baresip import HANG_UP, HOLD, RESUME, Baresip
 from kamailio import Kamailio
-from lab import equal, methods, require, wait_until
-from with_kamailio import hops
+from lab import USER, equal, free_port, methods, require, wait_until
+from with_kamailio import ended, hops, listening, registered
 
 
 def beside(phone, keys, call):
@@ -103,8 +104,68 @@ def baresip_at_kamailio_rings_too_long(lab):
         equal("methods", methods(phone.received())[2:], ["INVITE", "CANCEL", "ACK"])
 
 
+@contextlib.contextmanager
+def calling_us(lab, *arguments, transport="udp"):
+    """The phone calls us, with nobody between."""
+    port = free_port()
+    with Baresip(lab, transport=transport) as phone, \
+            listening(lab, "--no-register", "--bind", f"127.0.0.1:{port}", *arguments) as ours:
+        phone.dial(port)
+        yield phone, ours
+
+
+def called_held_and_hung_up(lab, transport):
+    with calling_us(lab, transport=transport) as (phone, ours):
+        holds_resumes_and_hangs_up(phone)
+        call = ended(ours)
+        equal("direction, end", (call["direction"], call["outcome"]["ended_by"]), ("inbound", "remote"))
+        equal("transport", call["transport"], transport)
+
+
+def baresip_calls_us_over_udp(lab):
+    called_held_and_hung_up(lab, "udp")
+
+
+def baresip_calls_us_over_tcp(lab):
+    called_held_and_hung_up(lab, "tcp")
+
+
+def baresip_calls_us_and_we_hang_up(lab):
+    with calling_us(lab, "--talk", "300ms") as (phone, ours):
+        equal("ended_by", ended(ours)["outcome"]["ended_by"], "local")
+        equal("methods", methods(phone.received())[-1], "BYE")
+
+
+def baresip_calls_us_and_we_are_busy(lab):
+    with calling_us(lab, "--reject", "486") as (phone, ours):
+        phone.wait_for("session closed: 486 ")
+        ours.expect(42)
+        equal("refused", [event["status"] for event in ours.events("refused")], [486])
+
+
+def baresip_calls_us_and_gives_up(lab):
+    with calling_us(lab, "--answer-after", "20s") as (phone, ours):
+        phone.wait_for("SIP/2.0 180 ")
+        phone.press(HANG_UP)
+        phone.wait_for("SIP/2.0 487 ")
+        ours.expect(43)
+        equal("taken back", len(ours.events("cancelled")), 1)
+
+
+def baresip_at_kamailio_calls_us(lab):
+    with Kamailio(lab, "auth", "record") as proxy, Baresip(lab, registrar=proxy.port, transport="tcp") as phone, \
+            registered(lab, proxy, user=USER) as ours:
+        phone.dial(proxy.port)
+        holds_resumes_and_hangs_up(phone)
+        call = ended(ours)
+        equal("ended_by", call["outcome"]["ended_by"], "remote")
+        equal("routes", len(call["route_set"]), 2)
+
+
 CHECKS = [
     baresip_answers_over_udp, baresip_answers_over_tcp, baresip_is_busy, baresip_at_kamailio_holds_and_hangs_up_over_udp,
     baresip_at_kamailio_holds_and_hangs_up_over_tcp, baresip_called_by_a_proxy_out_of_the_route_over_udp,
     baresip_called_by_a_proxy_out_of_the_route_over_tcp, baresip_at_kamailio_rings_too_long,
+    baresip_calls_us_over_udp, baresip_calls_us_over_tcp, baresip_calls_us_and_we_hang_up, baresip_calls_us_and_we_are_busy,
+    baresip_calls_us_and_gives_up, baresip_at_kamailio_calls_us,
 ]

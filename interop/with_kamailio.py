@@ -1,5 +1,6 @@
 """sipcall with Kamailio: registered there, and calling through it."""
 
+import contextlib
 import re
 import socket
 
@@ -202,6 +203,62 @@ LADDER = {
 }
 
 
+@contextlib.contextmanager
+def listening(lab, *arguments):
+    """Another of ours, which waits for one call and tells what happens. It has said that it is there."""
+    with lab.start("listen", "--once", "--no-store", "--output", "jsonl", "-v", *arguments) as ours:
+        wait_until("we listen", lambda: ours.events("listening"), ours.process)
+        yield ours
+
+
+def registered(lab, proxy, *arguments, user="uas", transport="udp"):
+    return listening(lab, "-u", f"{user}@127.0.0.1:{proxy.port}", "--transport", transport, *arguments)
+
+
+def ended(ours, code=0):
+    """The call as JSON when it has ended."""
+    ours.expect(code)
+    return ours.events("ended")[0]["call"]
+
+
+def ours_call_each_other(lab, transport, to):
+    with Kamailio(lab, "auth", "record") as proxy, registered(lab, proxy, transport=to) as callee:
+        equal("bindings", len(proxy.bindings("uas")), 1)
+        caller = lab.invite(proxy.port, "--talk", "200ms", transport=transport).expect(0).json()
+        called = ended(callee)
+        equal("directions", (caller["direction"], called["direction"]), ("outbound", "inbound"))
+        equal("ended by", (caller["outcome"]["ended_by"], called["outcome"]["ended_by"]), ("local", "remote"))
+        equal("the same call", caller["call_id"], called["call_id"])
+        equal("transports", (caller["transport"], called["transport"]), (transport, to))
+        # The same proxy from both sides: RFC 3261 §12.1.1 and §12.1.2.
+        equal("route sets", caller["route_set"], called["route_set"][::-1])
+        headers = callee.events("incoming")[0]["headers"]
+        require({"name": "X-PH-Test", "value": "Sample"} in headers, f"headers: {headers}")
+        equal("bindings after it left", proxy.bindings("uas"), [])
+
+
+def two_of_ours_at_kamailio_over_udp(lab):
+    ours_call_each_other(lab, "udp", "udp")
+
+
+def two_of_ours_at_kamailio_over_tcp(lab):
+    ours_call_each_other(lab, "tcp", "tcp")
+
+
+def two_of_ours_at_kamailio_over_tcp_and_udp(lab):
+    ours_call_each_other(lab, "tcp", "udp")
+
+
+def two_of_ours_ring_and_one_answers(lab):
+    with Kamailio(lab, "auth", "record") as proxy, registered(lab, proxy, "--answer-after", "500ms") as one, \
+            registered(lab, proxy, "--answer-after", "20s") as other:
+        equal("bindings", len(proxy.bindings("uas")), 2)
+        lab.invite(proxy.port, "--talk", "0").expect(0)
+        equal("ended_by", ended(one)["outcome"]["ended_by"], "remote")
+        other.expect(43)
+        equal("rang and was taken back", (len(other.events("ringing")), len(other.events("cancelled"))), (1, 1))
+
+
 def two_hops(lab):
     """Its view by tshark is printed: who sends what to whom, and by which Routes."""
     with sipp.Sipp(lab, "callee", CALLEE) as callee, Kamailio(lab, "record", name="core") as core, \
@@ -266,5 +323,6 @@ CHECKS = [
     kamailio_that_starts_again_has_us_again_over_tcp, kamailio_in_the_route_over_udp, kamailio_in_the_route_over_tcp,
     kamailio_between_tcp_and_udp, kamailio_between_udp_and_tcp, kamailio_knows_no_such_callee, kamailio_forks_to_two_phones,
     kamailio_asks_again_for_the_bye, kamailio_gets_over_tcp_what_no_datagram_holds, two_hops, two_hops_over_tcp,
-    two_hops_by_routes_given,
+    two_hops_by_routes_given, two_of_ours_at_kamailio_over_udp, two_of_ours_at_kamailio_over_tcp,
+    two_of_ours_at_kamailio_over_tcp_and_udp, two_of_ours_ring_and_one_answers,
 ]
