@@ -20,7 +20,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let username = aor.as_uri().user().unwrap_or_default().to_owned();
         let mut account = Account::new("example", aor);
         let secret = Secret::Password(std::env::var("PASSWORD").unwrap_or_default());
-        account.login = Some(Login { username, secret, realm: None });
+        account.login = Some(Login { username, secret, realms: Vec::new() });
         request.account = Some(client.add_account(account).await?);
     }
     request.headers.push(("X-PH-Test".to_owned(), "Sample".to_owned()));

@@ -68,6 +68,17 @@ def a_callee_of_another_realm_than_the_account_gets_none(lab):
     require("realm" in call["outcome"]["cause"], f"cause: {call['outcome']['cause']}")
 
 
+def a_callee_of_another_realm_gets_what_the_account_allows(lab):
+    with open(lab.path("realms.toml"), "w", encoding="utf-8") as file:
+        file.write(f'[account.work]\nuri = "sip:{USER}@127.0.0.1"\nrealms = "{REALM}, elsewhere.example"\n')
+    other = f'Digest realm="elsewhere.example", nonce="{NONCE}", qop="auth"'
+    options = ["--talk", "0", "--config", lab.path("realms.toml"), "--account", "work"]
+    _, received = play(lab, [*twice_challenged(other), *TAKEN], *options, code=0)
+    both = of_method("INVITE", received)[2]
+    require_right(both, "Proxy-Authorization", nc="00000002")
+    require_right(both, "Authorization", nc="00000001", realm="elsewhere.example")
+
+
 def answered_challenge(lab, values, **wanted):
     """One call whose callee makes these challenges at once: the credentials are right, and of that kind."""
     steps = [receive("INVITE"), challenge(value="\nWWW-Authenticate: ".join(values)), receive("ACK"), *TAKEN]
@@ -128,6 +139,7 @@ def stale_for_ever_is_not_asked_for_ever(lab):
 CHECKS = [
     digest_and_record_route_over_udp, digest_and_record_route_over_tcp, challenged_by_a_proxy,
     challenged_by_proxy_and_callee, a_callee_of_another_realm_than_the_account_gets_none,
+    a_callee_of_another_realm_gets_what_the_account_allows,
     a_challenge_of_rfc_2069_has_no_qop, sha_256_alone, sha_256_before_md5, sha_256_after_md5,
     basic_beside_digest_is_passed_over, stale_nonce_is_answered_again, refused_for_ever_is_tried_once_more,
     stale_for_ever_is_not_asked_for_ever,

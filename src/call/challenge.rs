@@ -287,7 +287,7 @@ mod tests {
     fn client(challenges: &[String], secret: &str) -> (Wallet, Answered) {
         let lines = challenges.iter().map(|value| format!("WWW-Authenticate: {value}\r\n")).collect::<String>();
         let text = format!("SIP/2.0 401 Unauthorized\r\n{lines}\r\n");
-        let login = Login { username: "bob".into(), secret: Secret::Password(secret.into()), realm: None };
+        let login = Login { username: "bob".into(), secret: Secret::Password(secret.into()), realms: Vec::new() };
         let (mut wallet, mut answered) = (Wallet::default(), Answered::default());
         let message = Message::parse(text.as_bytes()).unwrap();
         wallet.take(&message, Some(&login), &Policy::default(), &mut answered).unwrap();

@@ -138,8 +138,8 @@ pub struct Login {
     pub username: String,
     /// What proves it.
     pub secret: Secret,
-    /// The only realm to answer; any if absent.
-    pub realm: Option<String>,
+    /// The only realms to answer; any if there are none.
+    pub realms: Vec<String>,
 }
 
 /// Which of several challenges of a realm is answered (RFC 8760 §2.4).

@@ -30,7 +30,9 @@ pub enum CannotAnswer {
     #[error("the server asks for credentials and none are configured")]
     NoCredentials,
     /// The credentials are for another realm.
-    #[error("the server asks for credentials of a realm that is not the account's")]
+    #[error(
+        "the server asks for credentials of a realm that is not the account's: if it may have them, name it in the account's realms"
+    )]
     WrongRealm,
     /// Only algorithms weaker than the policy demands.
     #[error("the server offers only digest algorithms weaker than the required one")]
@@ -338,7 +340,8 @@ fn pick<'c>(
         Secret::Ha1 { realm, .. } => Some(realm),
         Secret::Password(_) => None,
     };
-    if login.realm.iter().chain(bound).any(|only| only != realm) {
+    let is_another = !login.realms.is_empty() && !login.realms.iter().any(|ours| ours == realm);
+    if is_another || bound.is_some_and(|only| only != realm) {
         return Err(CannotAnswer::WrongRealm);
     }
     let required = policy.require.map_or(0, Algorithm::strength);
@@ -450,7 +453,7 @@ mod tests {
     const REGISTER: Signed<'_> = Signed { method: "REGISTER", uri: "sip:biloxi.com", body: b"" };
 
     fn login() -> Login {
-        Login { username: "bob".into(), secret: Secret::Password("zanzibar".into()), realm: None }
+        Login { username: "bob".into(), secret: Secret::Password("zanzibar".into()), realms: Vec::new() }
     }
 
     fn refusal(headers: &[&str]) -> Message {
@@ -673,7 +676,7 @@ mod tests {
     fn one_realm_that_cannot_be_answered_does_not_stop_the_other() {
         let mut wallet = Wallet::default();
         let mut answered = Answered::default();
-        let only = Login { realm: Some("ours".into()), ..login() };
+        let only = Login { realms: vec!["ours".into()], ..login() };
         let both = refusal(&[
             r#"Proxy-Authenticate: Digest realm="theirs", nonce="1", qop="auth""#,
             r#"Proxy-Authenticate: Digest realm="ours", nonce="2", qop="auth""#,
@@ -691,7 +694,7 @@ mod tests {
         };
         let policy = Policy::default();
         assert_eq!(take(None, &policy), Err(CannotAnswer::NoCredentials));
-        let elsewhere = Login { realm: Some("s".into()), ..login() };
+        let elsewhere = Login { realms: vec!["s".into(), "t".into()], ..login() };
         assert_eq!(take(Some(&elsewhere), &policy), Err(CannotAnswer::WrongRealm));
         let strict = Policy { require: Some(Algorithm::Sha256), ..policy };
         assert_eq!(take(Some(&login()), &strict), Err(CannotAnswer::TooWeak));

@@ -274,6 +274,6 @@ impl Desk {
 
 /// An account at Bob's address with a login.
 pub(crate) fn account() -> Account {
-    let login = Login { username: "alice".into(), secret: Secret::Password("secret".into()), realm: None };
+    let login = Login { username: "alice".into(), secret: Secret::Password("secret".into()), realms: Vec::new() };
     Account { login: Some(login), ..Account::new("work", uri("sip:alice@10.0.0.2")) }
 }

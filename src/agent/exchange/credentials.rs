@@ -41,8 +41,8 @@ impl Agent {
         let (Some(account), Some(exchange)) = (self.accounts.get_mut(account_id), self.exchanges.get_mut(id)) else {
             return Err(CannotAnswer::NoCredentials.to_string());
         };
-        let configured = account.config.login.as_ref().and_then(|login| login.realm.as_ref());
-        if configured.is_none() && !account.realms.is_empty() && !realms.iter().all(|r| account.realms.contains(r)) {
+        let is_configured = account.config.login.as_ref().is_some_and(|login| !login.realms.is_empty());
+        if !is_configured && !account.realms.is_empty() && !realms.iter().all(|r| account.realms.contains(r)) {
             return Err(CannotAnswer::WrongRealm.to_string());
         }
         let (login, policy) = (account.config.login.as_ref(), &account.config.digest);

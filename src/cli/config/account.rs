@@ -22,6 +22,8 @@ pub struct AccountSettings {
     pub auth_user: Option<String>,
     /// The display name of From.
     pub display_name: Option<String>,
+    /// The realms that may ask for the password; none for the first that does.
+    pub realms: Vec<String>,
     /// The registrar's URI, if not the domain.
     pub registrar: Option<String>,
     /// The outbound proxy's URI.
@@ -63,7 +65,7 @@ impl AccountSettings {
             display_name: self.display_name.clone(),
             registrar: of("registrar", &self.registrar)?,
             proxy: of("proxy", &self.proxy)?,
-            login: secret.map(|secret| Login { username: username.clone(), secret, realm: None }),
+            login: secret.map(|secret| Login { username: username.clone(), secret, realms: self.realms.clone() }),
             transport: self.transport.as_deref().and_then(Transport::of),
             expires: self.expires,
             headers,
@@ -119,6 +121,7 @@ impl Config {
             domain,
             auth_user: above("auth_user").map(str::to_owned),
             display_name: above("display_name").map(str::to_owned),
+            realms: own("realms").map(realms).unwrap_or_default(),
             registrar: own("registrar").map(str::to_owned),
             proxy: above("proxy").map(str::to_owned),
             transport: self.of_either("transport", own("transport")),
@@ -177,4 +180,9 @@ pub(super) fn of_key(rest: &str) -> Option<(&str, &str)> {
 /// Whether somebody said so for this run, rather than for always.
 const fn is_deliberate(origin: &super::Origin) -> bool {
     matches!(origin, super::Origin::Flag(_) | super::Origin::Environment(_))
+}
+
+/// The realms of a list with commas.
+fn realms(list: &str) -> Vec<String> {
+    list.split(',').map(str::trim).filter(|realm| !realm.is_empty()).map(str::to_owned).collect()
 }

@@ -52,13 +52,14 @@ pub(super) const TOP: [(&str, Kind); 14] = [
 ];
 
 /// Keys of an account's table.
-pub(super) const ACCOUNT: [(&str, Kind); 13] = [
+pub(super) const ACCOUNT: [(&str, Kind); 14] = [
     ("uri", Kind::Text),
     ("auth_user", Kind::Text),
     ("password", Kind::Secret),
     ("password_file", Kind::Text),
     ("password_command", Kind::Text),
     ("display_name", Kind::Text),
+    ("realms", Kind::Text),
     ("registrar", Kind::Text),
     ("proxy", Kind::Text),
     ("transport", TRANSPORTS),
@@ -80,7 +81,8 @@ pub(super) const IDENTITY: [(&str, Kind); 7] = [
 ];
 
 /// What a project's file may not say of an account of the user's: who is called for it, and what proves us.
-pub(super) const GUARDED: [&str; 6] = ["uri", "registrar", "proxy", "password", "password_file", "password_command"];
+pub(super) const GUARDED: [&str; 7] =
+    ["uri", "realms", "registrar", "proxy", "password", "password_file", "password_command"];
 
 impl Kind {
     /// What is wrong with `text` as such a value.

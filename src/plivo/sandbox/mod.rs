@@ -154,7 +154,7 @@ impl Running {
     pub fn account(&self, user: &str) -> Option<Account> {
         let endpoint = self.endpoints.iter().find(|endpoint| endpoint.user == user)?;
         let secret = Secret::Password(endpoint.password.clone());
-        let login = Login { username: user.to_owned(), secret, realm: None };
+        let login = Login { username: user.to_owned(), secret, realms: Vec::new() };
         let aor = UriBuf::parse(format!("sip:{user}@{DOMAIN}")).ok()?;
         Some(Account { login: Some(login), profile: PLIVO, ..Account::new("sandbox", aor) })
     }
