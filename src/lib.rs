@@ -81,6 +81,8 @@
 //! None is the pure core. `net` adds `transport`, `store` the SQLite records, `sandbox` the Plivo on one's own machine,
 //! `cli` (the default) the command. A feature adds and never changes behaviour.
 
+#![forbid(unsafe_code)]
+
 pub mod agent;
 pub mod call;
 #[cfg(feature = "cli")]
