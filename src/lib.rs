@@ -79,7 +79,7 @@
 //! # Features
 //!
 //! None is the pure core. `net` adds `transport`, `store` the SQLite records, `sandbox` the Plivo on one's own machine,
-//! `cli` (the default) the command. A feature adds and never changes behaviour.
+//! `cli` (the default) the command, `rsip` conversions to the crate of that name and back. A feature adds and never changes behaviour.
 
 #![forbid(unsafe_code)]
 
@@ -94,6 +94,8 @@ pub mod plivo;
 #[cfg(feature = "store")]
 pub mod record;
 pub mod report;
+#[cfg(feature = "rsip")]
+pub mod rsip;
 pub mod seed;
 pub mod sim;
 pub mod table;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floors, from the ground up. What is not named here does not belong into `src/`.
-const FLOORS: [(&str, u8); 21] = [
+const FLOORS: [(&str, u8); 22] = [
     ("time", 0),
     ("timer", 0),
     ("id", 0),
@@ -13,6 +13,7 @@ const FLOORS: [(&str, u8); 21] = [
     ("seed", 0),
     ("table", 0),
     ("wire", 0),
+    ("rsip", 0),
     ("transaction", 1),
     ("call", 2),
     ("agent", 3),

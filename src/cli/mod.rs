@@ -4,6 +4,7 @@ mod address;
 mod advice;
 pub mod args;
 mod ask;
+mod bench;
 pub mod calls;
 pub mod config;
 pub mod exit;

@@ -5,7 +5,7 @@ use super::config::{Config, Sources, user_file};
 use super::exit::Exit;
 use super::output::Printer;
 use super::phone::{Unready, columns};
-use super::{calls, config, invite, listen, options, register, request, sandbox};
+use super::{bench, calls, config, invite, listen, options, register, request, sandbox};
 use clap::Parser;
 use nix::sys::signal::SigSet;
 use std::fs::File;
@@ -91,6 +91,7 @@ fn dispatch(command: &Command, config: &Config, printer: &mut Printer) -> Result
         Command::Calls(command) => {
             calls::run(command, config, columns(), printer).map_err(|error| Unready::new(error.exit(), error))
         }
+        Command::Bench(args) => bench::run(args, printer),
         Command::Config(command) => Ok(config::run(command, config, printer)?),
     };
     exit.map(ExitCode::from)

@@ -1,5 +1,6 @@
 //! The command line. What is here exists; what does not exist yet is not here.
 
+mod bench;
 mod calls;
 mod config;
 mod invite;
@@ -10,6 +11,7 @@ mod request;
 mod sandbox;
 mod shared;
 
+pub use bench::BenchArgs;
 pub use calls::CallsCommand;
 pub use config::ConfigCommand;
 pub use invite::InviteArgs;
@@ -105,6 +107,8 @@ pub enum Command {
     Calls(CallsCommand),
     /// Runs a Plivo on this machine: registrar, SIP side, Calls API, webhooks, XML
     Sandbox(Box<SandboxArgs>),
+    /// Measures how fast messages are read, your own or six common ones
+    Bench(BenchArgs),
     /// Writes, shows and finds the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -144,7 +148,7 @@ impl Cli {
             Command::Calls(CallsCommand::List { store, .. } | CallsCommand::Show { store, .. }) => {
                 set("store", store.clone());
             }
-            Command::Sandbox(_) | Command::Config(_) => {}
+            Command::Sandbox(_) | Command::Bench(_) | Command::Config(_) => {}
         }
         settings
     }
