@@ -300,6 +300,7 @@ mod tests {
     use crate::wire::{Contact, From, MessageRef, TypedHeader};
     use ::rsip::headers::ToTypedHeader;
     use ::rsip::message::HeadersExt;
+    use ::rsip::param::{Branch, Expires, Tag};
 
     const MESSAGES: [&[u8]; 6] = [
         include_bytes!("../benches/messages/register.sip"),
@@ -385,15 +386,15 @@ mod tests {
     fn typed_headers_go_over_even_where_rsip_cannot_read_them() {
         let via = Via::parse(b"SIP / 2.0 / UDP [2001:db8::9]:5070;branch=z9hG4bK7;rport").unwrap();
         let carried = typed::Via::try_from(&via).unwrap();
-        assert_eq!(carried.branch().map(|branch| branch.value()), Some("z9hG4bK7"));
+        assert_eq!(carried.branch().map(Branch::value), Some("z9hG4bK7"));
         assert_eq!(carried.uri.host_with_port, host_with_port(via.host, Some(5070)));
         let from = From::parse(b"\"A \\\"B\\\" C\" <sip:a@b.example>;tag=7").unwrap();
         let carried = typed::From::try_from(&from.0).unwrap();
         assert_eq!(carried.display_name.as_deref(), Some("A \"B\" C"));
-        assert_eq!(carried.tag().map(|tag| tag.value()), Some("7"));
+        assert_eq!(carried.tag().map(Tag::value), Some("7"));
         let contact = Contact::parse(b"<sip:a@b.example>;expires=60").unwrap().address().unwrap();
         let carried = typed::Contact::try_from(&contact).unwrap();
-        assert_eq!(carried.expires().map(|expires| expires.value()), Some("60"));
+        assert_eq!(carried.expires().map(Expires::value), Some("60"));
     }
 
     #[test]
