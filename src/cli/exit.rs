@@ -285,6 +285,7 @@ mod tests {
             Exit::NoAudio,
             Exit::ServerFailure,
             Exit::Assertion,
+            Exit::HungUp,
             Exit::Interrupted,
             Exit::Terminated,
         ];
