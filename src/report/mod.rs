@@ -1,4 +1,6 @@
-//! Floor 5: calls made readable.
+//! Floor 5: calls and messages made readable.
 
 pub mod ladder;
 pub mod text;
+pub mod tree;
+pub mod typed;

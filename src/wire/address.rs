@@ -157,7 +157,7 @@ fn display_name<'a>(cursor: &mut Cursor<'a>) -> Result<Option<DisplayName<'a>>, 
 }
 
 /// A qvalue in thousandths (RFC 3261 §25.1: up to three decimals, at most 1).
-fn qvalue(text: &str) -> Option<u16> {
+pub(crate) fn qvalue(text: &str) -> Option<u16> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     if decimals.len() > 3 || !decimals.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -264,4 +264,8 @@ addresses! {
     HistoryInfo;
     /// RFC 3261 §20.31
     ReplyTo;
+    /// RFC 7315 §5.2
+    PCalledPartyId;
+    /// The predecessor of P-Asserted-Identity; never an RFC, and still sent.
+    RemotePartyId;
 }

@@ -25,7 +25,7 @@ macro_rules! headers {
 
             /// Whether values may be joined by commas into one line (RFC 3261 §7.3.1). Never true of the four digest
             /// headers, whose own syntax has commas.
-            pub fn is_comma_list(self) -> bool {
+            pub const fn is_comma_list(self) -> bool {
                 match self { $($(Self::$id => { stringify!($list); true })?)* _ => false }
             }
 
@@ -88,7 +88,10 @@ headers! {
     PAssertedIdentity "P-Asserted-Identity" [list];
     PAssociatedUri "P-Associated-URI" [list];
     PCalledPartyId "P-Called-Party-ID";
+    PChargingFunctionAddresses "P-Charging-Function-Addresses";
+    PChargingVector "P-Charging-Vector";
     PPreferredIdentity "P-Preferred-Identity" [list];
+    PVisitedNetworkId "P-Visited-Network-ID" [list];
     Path "Path" [list];
     Priority "Priority";
     Privacy "Privacy";
