@@ -348,7 +348,7 @@ impl<'a> Header<'a> {
     }
 
     /// The values of a comma list, each trimmed; the whole value where commas do not separate.
-    pub fn elements(&self) -> impl Iterator<Item = &'a [u8]> {
+    pub fn elements(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let (list, whole) =
             if self.id.is_comma_list() { (self.value, None) } else { (&[][..], Some(trim(self.value))) };
         whole.into_iter().chain(Elements::of(list))
