@@ -15,6 +15,7 @@ mod invite;
 mod listen;
 mod options;
 pub mod output;
+mod parse;
 mod phone;
 mod register;
 mod request;

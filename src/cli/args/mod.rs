@@ -6,6 +6,7 @@ mod config;
 mod invite;
 mod listen;
 mod options;
+mod parse;
 mod register;
 mod request;
 mod sandbox;
@@ -17,6 +18,7 @@ pub use config::ConfigCommand;
 pub use invite::InviteArgs;
 pub use listen::{ListenArgs, refusal};
 pub use options::OptionsArgs;
+pub use parse::ParseArgs;
 pub use register::RegisterArgs;
 pub use request::{MessageArgs, RequestArgs};
 pub use sandbox::SandboxArgs;
@@ -102,6 +104,8 @@ pub enum Command {
     Request(Box<RequestArgs>),
     /// Sends one text message
     Message(Box<MessageArgs>),
+    /// Reads a SIP message, and shows every header in parts and every fault with its place
+    Parse(ParseArgs),
     /// Shows recorded calls
     #[command(subcommand)]
     Calls(CallsCommand),
@@ -148,7 +152,7 @@ impl Cli {
             Command::Calls(CallsCommand::List { store, .. } | CallsCommand::Show { store, .. }) => {
                 set("store", store.clone());
             }
-            Command::Sandbox(_) | Command::Bench(_) | Command::Config(_) => {}
+            Command::Parse(_) | Command::Sandbox(_) | Command::Bench(_) | Command::Config(_) => {}
         }
         settings
     }
@@ -236,6 +240,10 @@ mod tests {
             "sipcall request BYE sip:a",
             "sipcall request OPTIONS sip:a --content-type text/plain",
             "sipcall request OPTIONS",
+            "sipcall parse a.sip --compare sip:a sip:b",
+            "sipcall parse --compare sip:a",
+            "sipcall parse -n 3",
+            "sipcall parse --pcap a.pcap --as Via",
             "sipcall message sip:a",
             "sipcall invite bob --sandbox --answer-url example.com/answer",
             "sipcall sandbox --endpoint alice",
