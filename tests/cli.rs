@@ -23,6 +23,9 @@ mod outcomes;
 #[path = "cli/register.rs"]
 mod register;
 
+#[path = "cli/parse.rs"]
+mod parse;
+
 #[path = "cli/requests.rs"]
 mod requests;
 

@@ -168,7 +168,7 @@ pub(super) fn value(id: &str, raw: &[u8], read: &Result<Tree, Vec<(String, usize
     page.lost(usize::MAX);
     match read {
         Ok(Tree::List(all)) => {
-            page.parts(&all.iter().map(|value| format!("{id} {}", value.line())).collect::<Vec<_>>())
+            page.parts(&all.iter().map(|value| format!("{id} {}", value.line())).collect::<Vec<_>>());
         }
         Ok(value) => page.parts(&[format!("{id} {}", value.line()).trim_end().to_owned()]),
         Err(_) => {}

@@ -154,6 +154,14 @@ fn each_fault_has_its_section_and_place() {
             "*\r\nCon",
             "a Contact of * belongs to a REGISTER with Expires: 0",
         ),
+        (
+            "192.0.2.1>\r",
+            "192.0.2.1>;expires=9999999999\r",
+            "warning",
+            "RFC 3261 §20.10",
+            "<sip:a",
+            "the expires of a Contact is no number: a receiver takes it for 3600",
+        ),
         ("Contact: ", "Contact: *, ", "error", "RFC 3261 §10.2.2", "*, <si", "a Contact of * stands alone"),
         (
             "Length: 0",

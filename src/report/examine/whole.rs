@@ -178,6 +178,7 @@ impl Examined<'_> {
         {
             self.warning("RFC 3261 §8.2.6.2", line, "the To of a response has no tag");
         }
+        self.judge_expires();
         let is_star = |tree: &Tree| matches!(tree, Tree::Text(text) if text == "*");
         let contacts =
             || self.lines_of(HeaderId::Contact).filter_map(|line| line.parts.as_ref().ok().map(|t| (line, t)));
@@ -193,6 +194,19 @@ impl Examined<'_> {
             self.error("RFC 3261 §10.2.2", at, "a Contact of * stands alone");
         } else if !is_register || expires != Some(Tree::Number(0)) {
             self.warning("RFC 3261 §10.2.2", at, "a Contact of * belongs to a REGISTER with Expires: 0");
+        }
+    }
+
+    /// An `expires` of a Contact that is no number stays among its parameters.
+    fn judge_expires(&mut self) {
+        let is_broken = |tree: &Tree| tree.part("params").and_then(|params| params.part("expires")).is_some();
+        let broken = self.lines_of(HeaderId::Contact).find(|line| match &line.parts {
+            Ok(Tree::List(all)) => all.iter().any(is_broken),
+            Ok(tree) => is_broken(tree),
+            Err(_) => false,
+        });
+        if let Some(at) = broken.map(|line| line.value.start) {
+            self.warning("RFC 3261 §20.10", at, "the expires of a Contact is no number: a receiver takes it for 3600");
         }
     }
 

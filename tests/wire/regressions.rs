@@ -1,0 +1,150 @@
+//! What other stacks refuse or misread, each as a test of its own.
+
+use super::*;
+
+/// Proves 3261-7.3.3-a, 3261-7.3.1-a.
+#[test]
+fn compact_names_in_any_case_are_the_long_ones() {
+    let bytes = b"MESSAGE sip:bob@example.net SIP/2.0\r\nv: SIP/2.0/UDP h;branch=z9hG4bKx\r\nF: <sip:a@b>;tag=1\r\n\
+        t: <sip:b@c>\r\nI: x\r\ncSeQ: 1 MESSAGE\r\nk: 100rel\r\nm: <sip:a@b>\r\nc: text/plain\r\no: presence\r\n\
+        x: 90\r\nr: <sip:c@d>\r\ns: hello\r\ne: gzip\r\nu: dialog\r\nb: <sip:e@f>\r\na: *\r\nd: fork\r\nj: *\r\n\
+        y: z\r\nL: 2\r\n\r\nhi";
+    let message = parse(bytes);
+    assert_eq!((message.branch(), message.call_id()), (Some("z9hG4bKx"), Some("x")));
+    assert!(message.headers().all(|header| header.id != HeaderId::Other));
+    assert!(message.get::<ContentType<'_>>().unwrap().unwrap().is("TEXT", "plain"));
+    assert_eq!(message.body(), b"hi");
+}
+
+/// Proves 3261-7.3.1-b.
+#[test]
+fn folds_are_spaces_wherever_they_are() {
+    let bytes = b"MESSAGE sip:b@c SIP/2.0\r\nVia: SIP/2.0/UDP\r\n 192.0.2.1 \r\n\t;branch\r\n =\r\n z9hG4bKf\r\n\
+        From: \"A\r\n B\"\r\n <sip:a@b>\r\n ;tag=1\r\nTo:\r\n <sip:b@c>\r\nCall-ID: x\r\nCSeq: 1\r\n MESSAGE\r\n\r\n";
+    let message = parse(bytes);
+    assert_eq!(message.branch(), Some("z9hG4bKf"));
+    assert_eq!(message.get::<FromHeader<'_>>().unwrap().unwrap().display.unwrap().text(), "A B");
+    assert!(message.headers().next().unwrap().folded);
+    assert_eq!(&*unfolded(message.header(HeaderId::CSeq).unwrap()), b"1 MESSAGE");
+}
+
+#[test]
+fn space_before_the_colon_is_accepted() {
+    let bytes = request("Subject   : x\r\nAllow\t: INVITE , BYE\r\n", "");
+    let message = parse(&bytes);
+    assert_eq!(message.header(HeaderId::Subject), Some(&b"x"[..]));
+    assert_eq!(every::<Allow<'_>>(&message).unwrap(), [Allow("INVITE"), Allow("BYE")]);
+    assert!(message.lists(HeaderId::Allow, "bye"));
+}
+
+/// Proves 3261-7.3.1-c, 3261-7.3.1-d.
+#[test]
+fn joined_and_separate_values_are_the_same_list() {
+    let joined =
+        b"MESSAGE sip:b@c SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1;x=\",\", SIP/2.0/TCP [2001:db8::1]:5061\r\n\
+        v: SIP / 2.0 / UDP c\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b@c>\r\nCall-ID: x\r\nCSeq: 1 MESSAGE\r\n\
+        Record-Route: <sip:1@a;lr;x=1,2>, \"a, b\" <sip:2@b;lr>\r\nRecord-Route: <sip:3@c;lr=on>\r\n\r\n";
+    let message = parse(joined);
+    assert_eq!(message.branch(), Some("z9hG4bK1"));
+    let hosts: Vec<_> = message.get_all::<Via<'_>>().map(|via| via.unwrap().host.to_string()).collect();
+    assert_eq!(hosts, ["a", "[2001:db8::1]", "c"]);
+    let routes = every::<RecordRoute<'_>>(&message).unwrap();
+    assert!(routes.iter().map(|route| route.uri.user().unwrap()).eq(["1", "2", "3"]));
+    assert!(routes.iter().all(|route| route.uri.is_loose_router()));
+    let digest =
+        [HeaderId::WwwAuthenticate, HeaderId::ProxyAuthenticate, HeaderId::Authorization, HeaderId::ProxyAuthorization];
+    assert!(!digest.into_iter().any(HeaderId::is_comma_list));
+}
+
+#[test]
+fn a_non_utf8_octet_in_free_text_costs_nothing_else() {
+    let mut bytes = request("Subject: caf?\r\nContent-Length: 2\r\n", "hi");
+    let at = bytes.iter().rposition(|&b| b == b'?').unwrap();
+    bytes[at] = 0xe9;
+    let message = parse(&bytes);
+    assert_eq!(message.header(HeaderId::Subject), Some(&b"caf\xe9"[..]));
+    assert_eq!(message.body(), b"hi");
+    let address = NameAddr::parse(b"\"caf\xe9\" <sip:a@b>").unwrap();
+    assert_eq!(address.display.unwrap().text(), "caf\u{fffd}");
+}
+
+#[test]
+fn an_escaped_quote_does_not_end_a_display_name() {
+    let address = NameAddr::parse(br#""a\"b\\" <sip:a@b>;x="\";y";z"#).unwrap();
+    assert_eq!(address.display.unwrap().text(), r#"a"b\"#);
+    let params: Vec<_> = address.params.iter().collect();
+    assert_eq!(params, [("x", Some(r#""\";y""#)), ("z", None)]);
+    assert_eq!(unquoted(params[0].1.unwrap()), "\";y");
+}
+
+#[test]
+fn a_contact_may_be_a_star_or_a_telephone_number() {
+    let bytes = request("Contact: *\r\n", "");
+    assert!(matches!(parse(&bytes).get::<Contact<'_>>(), Some(Ok(Contact::Star))));
+    let bytes = request("m: <tel:+1-201-555-0123>;q=0.5\r\n", "");
+    let message = parse(&bytes);
+    let contact = message.get::<Contact<'_>>().unwrap().unwrap().address().unwrap();
+    assert_eq!((contact.uri.scheme(), contact.uri.host(), contact.q()), (Scheme::Tel, None, Some(500)));
+}
+
+#[test]
+fn an_extension_method_is_a_method() {
+    let bytes = text(&request("", "")).replace("MESSAGE", "FOO");
+    let message = parse(bytes.as_bytes());
+    assert_eq!(message.method(), Some(&Method::Extension("FOO".into())));
+    assert_eq!(Method::of(b"invite"), Some(Method::Extension("invite".into())));
+    assert_eq!(Method::of(b"IN VITE"), None);
+}
+
+#[test]
+fn lines_may_end_with_a_bare_line_feed() {
+    let bytes = text(&request("Content-Length: 1\r\n", "x")).replace("\r\n", "\n");
+    let message = parse(bytes.as_bytes());
+    assert_eq!((message.headers().len(), message.body()), (7, &b"x"[..]));
+}
+
+/// Proves 3261-7.5-a.
+#[test]
+fn line_ends_before_the_start_line_are_passed_over() {
+    let bytes = [b"\r\n\r\n\r\n\r\n", &request("", "")[..]].concat();
+    assert!(parse(&bytes).bytes().starts_with(b"MESSAGE"));
+    assert_eq!(Message::parse(b"\r\n\r\n").unwrap_err().kind, ParseErrorKind::Empty);
+}
+
+/// Proves 3261-18.3-a, 3261-18.3-b.
+#[test]
+fn the_body_of_a_datagram_is_what_content_length_says() {
+    assert_eq!(parse(&request("Content-Length: 2\r\n", "abcdef")).body(), b"ab");
+    assert_eq!(parse(&request("", "abcdef")).body(), b"abcdef");
+    let fault = |extra: &str| Message::parse(&request(extra, "ab")).unwrap().check().unwrap_err();
+    assert_eq!(fault("Content-Length: 3\r\n"), Fault::BodyShort { declared: 3, present: 2 });
+    assert_eq!(fault("Content-Length: junk\r\n"), Fault::ContentLength);
+    assert_eq!(fault("Content-Length: -1\r\n"), Fault::ContentLength);
+    assert_eq!(fault("Content-Length: 4294967296\r\n"), Fault::ContentLength);
+    assert_eq!(fault("Content-Length: 1\r\nl: 2\r\n"), Fault::ConflictingContentLength);
+    assert!(Message::parse(&request("Content-Length: 2\r\nl: 2\r\n", "ab")).unwrap().check().is_ok());
+    let no_colon = REQUEST.len();
+    assert_eq!(fault("what is this\r\n"), Fault::Line(no_colon));
+}
+
+/// Proves 3261-20.16-a.
+#[test]
+fn numbers_end_at_their_range() {
+    assert_eq!(CSeq::parse(b"4294967295 ACK").unwrap().number, u32::MAX);
+    assert!(CSeq::parse(b"4294967296 ACK").is_err());
+    assert!(CSeq::parse(b"1ACK").is_err());
+    assert!(Expires::parse(b"4294967296").is_err() && MinExpires::parse(b"").is_err());
+    assert_eq!(RSeq::parse(b" 17 ").unwrap(), RSeq(17));
+    assert_eq!(MinSe::parse(b"90;x=y").unwrap(), MinSe(90));
+    assert_eq!((Status::new(99), Status::new(700)), (None, None));
+    assert_eq!(Status::new(499).unwrap().reason(), "Request Failure");
+}
+
+#[test]
+fn empty_elements_of_token_lists_are_passed_over() {
+    let bytes = request("Require: ,a, b,,\r\nUnsupported: \r\nAllow-Events: dialog\r\n", "");
+    let message = parse(&bytes);
+    assert_eq!(every::<Require<'_>>(&message).unwrap(), [Require("a"), Require("b")]);
+    assert_eq!(every::<Unsupported<'_>>(&message).unwrap(), []);
+    assert_eq!(message.get::<AllowEvents<'_>>(), Some(Ok(AllowEvents("dialog"))));
+}
