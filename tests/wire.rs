@@ -9,8 +9,17 @@ mod corpus;
 #[path = "wire/regressions.rs"]
 mod regressions;
 
+#[path = "wire/round_trips.rs"]
+mod round_trips;
+
 #[path = "wire/streams.rs"]
 mod streams;
+
+#[path = "wire/torture.rs"]
+mod torture;
+
+#[path = "wire/values.rs"]
+mod values;
 
 #[path = "wire/vectors.rs"]
 mod vectors;
@@ -26,12 +35,12 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 use serde_json::Value;
 use sipcall::wire::{
-    Accept, Allow, AllowEvents, CSeq, CallId, Contact, ContentLength, ContentType, DisplayName, Event, Expires, Fault,
-    Frame, Framer, FramingErrorKind, From as FromHeader, HeaderError, HeaderId, Host, MaxForwards, Message, MessageRef,
-    Method, MinExpires, MinSe, NameAddr, Opener, Params, ParseErrorKind, Quoted, RAck, RSeq, Reason, RecordRoute,
-    ReferTo, Refresher, Replaces, Require, RetryAfter, Route, Scheme, SessionExpires, Status, SubscriptionState,
-    Supported, To, TypedHeader, Unsupported, Uri, UriBuf, UriErrorKind, Via, WriteError, Writer, bound, redacted,
-    unescape, unfolded, unquoted,
+    Accept, Allow, AllowEvents, CSeq, CallId, Contact, ContentLength, ContentType, Date, DisplayName, Event, Expires,
+    Fault, Frame, Framer, FramingErrorKind, From as FromHeader, HeaderError, HeaderId, Host, MaxForwards, Message,
+    MessageRef, Method, MinExpires, MinSe, NameAddr, Opener, Params, ParseErrorKind, Quoted, RAck, RSeq, Reason,
+    RecordRoute, ReferTo, Refresher, Replaces, Require, RetryAfter, Route, Scheme, SessionExpires, Status,
+    SubscriptionState, Supported, To, TypedHeader, Unsupported, Uri, UriBuf, UriErrorKind, Via, WriteError, Writer,
+    bound, redacted, unescape, unfolded, unquoted,
 };
 
 fn corpus(path: &str) -> Option<PathBuf> {
@@ -43,6 +52,11 @@ fn corpus(path: &str) -> Option<PathBuf> {
         return None;
     }
     Some(found)
+}
+
+/// Says how many of the vectors of others held.
+fn told(what: &str, passed: usize, total: usize) {
+    writeln!(std::io::stderr(), "{what}: {passed} of {total} vectors passed").unwrap();
 }
 
 fn vectors(path: &str) -> Vec<Value> {

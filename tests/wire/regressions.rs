@@ -1,6 +1,7 @@
 //! What other stacks refuse or misread, each as a test of its own.
 
 use super::*;
+use sipcall::wire::auth::{Challenge, Credentials, DigestChallenge};
 
 /// Proves 3261-7.3.3-a, 3261-7.3.1-a.
 #[test]
@@ -147,4 +148,85 @@ fn empty_elements_of_token_lists_are_passed_over() {
     assert_eq!(every::<Require<'_>>(&message).unwrap(), [Require("a"), Require("b")]);
     assert_eq!(every::<Unsupported<'_>>(&message).unwrap(), []);
     assert_eq!(message.get::<AllowEvents<'_>>(), Some(Ok(AllowEvents("dialog"))));
+}
+
+#[test]
+fn two_vias_in_one_line_are_two() {
+    let bytes = request("Via: SIP/2.0/UDP a;branch=z9hG4bKa, SIP/2.0/TCP b;branch=z9hG4bKb;received=192.0.2.7\r\n", "");
+    let message = parse(&bytes);
+    let vias: Vec<Via<'_>> = message.get_all().map(Result::unwrap).collect();
+    let found: Vec<_> = vias.iter().map(|via| (via.transport, via.branch())).collect();
+    assert_eq!(
+        found,
+        [("UDP", Some("z9hG4bKa1")), ("UDP", Some("z9hG4bKa")), ("TCP", Some("z9hG4bKb"))],
+        "nothing of the second is taken into the branch of the first"
+    );
+    assert_eq!(vias[2].received(), "192.0.2.7".parse().ok());
+}
+
+#[test]
+fn a_via_may_have_an_ipv6_address() {
+    let via = Via::parse(b"SIP/2.0/UDP [2001:db8::1]:5070;received=2001:db8::2;rport=9;branch=z9hG4bK").unwrap();
+    assert_eq!((via.host.ip(), via.port), ("2001:db8::1".parse().ok(), Some(5070)));
+    assert_eq!((via.received(), via.rport()), ("2001:db8::2".parse().ok(), Some(Some(9))));
+}
+
+#[test]
+fn a_protocol_may_have_spaces_around_its_slashes() {
+    for text in ["SIP / 2.0 / UDP h", "SIP/2.0 /UDP\th", "SIP\r\n / 2.0/UDP   h"] {
+        let via = Via::parse(text.as_bytes()).unwrap();
+        assert_eq!((via.transport, via.host.to_string().as_str()), ("UDP", "h"), "{text}");
+    }
+}
+
+fn challenge(value: &str) -> DigestChallenge<'_> {
+    let Ok(Challenge::Digest(challenge)) = Challenge::parse(value.as_bytes()) else { panic!("{value}") };
+    challenge
+}
+
+#[test]
+fn a_sha_256_challenge_is_read_and_written_with_its_hyphen() {
+    let sha = challenge(r#"Digest realm="r", nonce="n", algorithm=SHA-256"#);
+    assert_eq!(sha.algorithm.as_deref(), Some("SHA-256"));
+    assert!(sha.to_string().contains("algorithm=SHA-256"));
+}
+
+#[test]
+fn a_challenge_may_offer_several_qualities() {
+    for qop in [r#""auth,auth-int""#, r#""auth-int , auth""#] {
+        let value = format!(r#"Digest realm="r", nonce="n", qop={qop}"#);
+        assert!(challenge(&value).offers("auth") && challenge(&value).offers("auth-int"), "{qop}");
+    }
+}
+
+#[test]
+fn the_count_of_credentials_is_hexadecimal() {
+    let value =
+        r#"Digest username="u", realm="r", nonce="n", uri="sip:a", response="0", qop=auth, nc=00000100, cnonce="c""#;
+    let Ok(Credentials::Digest(credentials)) = Credentials::parse(value.as_bytes()) else { panic!("{value}") };
+    assert_eq!(credentials.nc, Some(256));
+    assert!(credentials.to_string().contains("nc=00000100"));
+}
+
+#[test]
+fn record_routes_in_one_line_are_all_there() {
+    let bytes = request("Record-Route: <sip:a;lr>,<sip:b;lr>, \"c, d\" <sip:c;lr;x=1,2>\r\n", "");
+    let message = parse(&bytes);
+    let hosts: Vec<_> =
+        every::<RecordRoute<'_>>(&message).unwrap().iter().map(|route| route.uri.host().unwrap().to_string()).collect();
+    assert_eq!(hosts, ["a", "b", "c"]);
+}
+
+#[test]
+fn a_subscription_state_comes_out() {
+    let state = SubscriptionState::parse(b"terminated;reason=giveup;retry-after=60").unwrap();
+    assert_eq!((state.state, state.reason(), state.retry_after()), ("terminated", Some("giveup"), Some(60)));
+}
+
+#[test]
+fn parameters_of_a_uri_and_of_its_header_are_apart_and_uri_headers_are_kept() {
+    let address = NameAddr::parse(b"<sip:a@b;lr;tag=uri?Subject=x&Priority=y>;tag=header;lr=no").unwrap();
+    assert_eq!((address.tag(), address.uri.param("tag")), (Some("header"), Some(Some("uri"))));
+    assert!(address.uri.is_loose_router() && address.params.get("lr") == Some(Some("no")));
+    assert_eq!(address.uri.headers(), "Subject=x&Priority=y");
 }
