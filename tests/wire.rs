@@ -56,7 +56,8 @@ fn corpus(path: &str) -> Option<PathBuf> {
 
 /// Says how many of the vectors of others held.
 fn told(what: &str, passed: usize, total: usize) {
-    writeln!(std::io::stderr(), "{what}: {passed} of {total} vectors passed").unwrap();
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "{what}: {passed} of {total} vectors passed").unwrap();
 }
 
 fn vectors(path: &str) -> Vec<Value> {
