@@ -36,7 +36,7 @@ pub struct Header<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Not SIP/2.0 (RFC 3261 §21.5.7).
+    /// Not SIP/2.0 (RFC 3261 §21.5.6).
     #[error("the version is not SIP/2.0")]
     Version,
     /// A header line without name or colon, at this octet (RFC 3261 §7.3).

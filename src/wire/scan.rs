@@ -136,10 +136,10 @@ pub enum ParseErrorKind {
     /// The status code is not one of 100 to 699 (RFC 3261 §7.2).
     #[error("the status code is not between 100 and 699")]
     StatusCode,
-    /// More than [`bound::HEADERS`] headers (RFC 3261 §21.5.14).
+    /// More than [`bound::HEADERS`] headers (RFC 3261 §21.5.7).
     #[error("more than 128 headers")]
     TooManyHeaders,
-    /// A header exceeds [`bound::HEADER_LINE`], or its name [`bound::HEADER_NAME`] (RFC 3261 §21.5.14).
+    /// A header exceeds [`bound::HEADER_LINE`], or its name [`bound::HEADER_NAME`] (RFC 3261 §21.5.7).
     #[error("a header is longer than 8192 octets, or its name than 255")]
     HeaderTooLong,
     /// A header has more than [`bound::FOLDS`] folds (RFC 3261 §7.3.1).

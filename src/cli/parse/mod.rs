@@ -11,14 +11,14 @@ use crate::report::capture::{Capture, CaptureError};
 use crate::report::examine::{self, Examined, Flaw, Severity};
 use crate::report::tree::Tree;
 use crate::report::typed;
-use crate::wire::{HeaderId, Uri};
+use crate::wire::{HeaderId, Uri, bound};
 use json::Json;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-/// The most octets of a file that are read: beyond it nothing is a message.
-const MOST: u64 = 1 << 20;
+/// The most octets of a file that are read: a message has at most half of them.
+const MOST: u64 = 2 * bound::MESSAGE as u64;
 
 /// Reads what was given and prints what it is.
 ///
