@@ -189,7 +189,7 @@ pub(super) fn captured(
     let way = format!("{} -> {}", captured.source, captured.destination);
     let flaws = match verdict(&examined.flaws) {
         verdict if verdict == "valid" => String::new(),
-        verdict => format!("  [{verdict}]"),
+        verdict => format!("  [{}]", verdict.trim_start_matches("valid: ")),
     };
     let head = format!("{number:>4} {seconds:>5}.{ms:03} {} {way:<44} ", captured.transport);
     let room = columns.saturating_sub(head.len() + flaws.len()).max(24);

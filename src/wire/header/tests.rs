@@ -76,7 +76,7 @@ fn broken_texts_about_software_and_warnings_are_told_by_their_place() {
     fails::<Warning<'_>>(&[
         ("", HeaderErrorKind::Number, 0),
         ("1812 overture \"x\"", Range, 0),
-        ("99 a \"x\"", Range, 0),
+        ("99 a \"x\"", HeaderErrorKind::Number, 0),
         ("399", Token, 3),
         ("399 a", Token, 5),
         ("399 a x", Quote, 6),

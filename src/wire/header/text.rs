@@ -179,8 +179,9 @@ impl<'a> TypedHeader<'a> for Warning<'a> {
         let mut cursor = Cursor::new(value);
         let start = cursor.at();
         let code = cursor.number()?;
+        let kind = if cursor.at() < start + 3 { HeaderErrorKind::Number } else { HeaderErrorKind::Range };
         let code = u16::try_from(code).ok().filter(|code| (100..=999).contains(code) && cursor.at() == start + 3);
-        let Some(code) = code else { return Err(HeaderError { kind: HeaderErrorKind::Range, offset: start }) };
+        let code = code.ok_or(HeaderError { kind, offset: start })?;
         needs_space(&mut cursor)?;
         let agent = cursor.run(grammar::VALUE, HeaderErrorKind::Token)?;
         needs_space(&mut cursor)?;
