@@ -119,7 +119,7 @@ fn each_fault_has_its_section_and_place() {
             "error",
             "RFC 3261 §7.1",
             "<sip:b",
-            "the Request-URI: the uri has a character that must be escaped",
+            "a Request-URI does not stand in angle brackets",
         ),
         (
             "net SIP",

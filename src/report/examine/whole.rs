@@ -93,11 +93,13 @@ impl Examined<'_> {
         }
         let parsed = Uri::parse(raw);
         match &parsed {
-            Err(error) => self.error(
-                if raw.starts_with(b"<") { "RFC 3261 §7.1" } else { section_of_uri(raw) },
-                uri.start + error.offset,
-                format!("the Request-URI: {}", error.kind),
-            ),
+            Err(_) if raw.starts_with(b"<") => {
+                self.error("RFC 3261 §7.1", uri.start, "a Request-URI does not stand in angle brackets");
+            }
+            Err(error) => {
+                let text = format!("the Request-URI: {}", error.kind);
+                self.error(section_of_uri(raw), uri.start + error.offset, text);
+            }
             Ok(found) if !found.headers().is_empty() => {
                 let at = memchr::memchr(b'?', raw).unwrap_or_default();
                 let text = "a Request-URI has no headers: they are not to become headers of the request";
