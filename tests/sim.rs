@@ -3,6 +3,8 @@
 #[path = "sim/desk.rs"]
 mod desk;
 
+#[path = "sim/admission.rs"]
+mod admission;
 #[path = "sim/answers.rs"]
 mod answers;
 #[path = "sim/credentials.rs"]

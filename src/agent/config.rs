@@ -169,11 +169,15 @@ pub struct Accept {
     pub headers: Vec<(String, String)>,
     /// How long the call may last; none for ever.
     pub total_limit: Option<Duration>,
+    /// Whether the 2xx waits until the record of intent is durable. The caller gets 500 when it cannot be, or when
+    /// that takes longer than an INVITE may wait here.
+    pub admit: bool,
 }
 
 impl Default for Accept {
     fn default() -> Self {
-        Self { session: Session::Managed(MediaPrefs::default()), headers: Vec::new(), total_limit: None }
+        let session = Session::Managed(MediaPrefs::default());
+        Self { session, headers: Vec::new(), total_limit: None, admit: false }
     }
 }
 

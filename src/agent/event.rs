@@ -193,7 +193,7 @@ pub enum Need {
         kind: RecordKind,
     },
     /// Make the intent durable; answered by `handle_admitted`. Asked for by
-    /// [`CallRequest::admit`](crate::agent::CallRequest::admit) alone.
+    /// [`CallRequest::admit`](crate::agent::CallRequest::admit) and [`Accept::admit`](crate::agent::Accept::admit) alone.
     Admit(Box<Intent>),
     /// Bind an RTP port at this address; answered by [`MediaReport::Opened`] or `Failed`.
     OpenMedia {

@@ -285,7 +285,7 @@ impl Agent {
         let Answer { status, reason, headers, body } = answer;
         if invite && status.is_success() {
             let session = body.map_or(Session::LateOffer, |(_, body)| Session::Raw(body));
-            return self.accept(now, id, Accept { session, headers, total_limit: None }).map(drop);
+            return self.accept(now, id, Accept { session, headers, ..Accept::default() }).map(drop);
         }
         if status.is_provisional() && !invite {
             return Ok(());
@@ -323,7 +323,8 @@ impl Agent {
         Ok(())
     }
 
-    /// The application accepts an INVITE: it becomes a call, and its 2xx leaves once its media port is bound.
+    /// The application accepts an INVITE: it becomes a call, and its 2xx leaves once its media port is bound and, with
+    /// [`Accept::admit`], its record is durable.
     ///
     /// # Errors
     /// [`Gone`] when the INVITE was answered, cancelled or given up already.
@@ -332,7 +333,8 @@ impl Agent {
         if self.incoming.get(id).is_none_or(|incoming| incoming.asked.request.method() != Some(&Method::Invite)) {
             return Err(Gone);
         }
-        let Incoming { asked, from, arrived, responded, rang, tag, .. } = self.take_incoming(id).ok_or(Gone)?;
+        let Incoming { asked, from, arrived, responded, rang, tag, gives_up, expires, .. } =
+            self.take_incoming(id).ok_or(Gone)?;
         let milestones = Milestones {
             created: Some(arrived),
             invited: Some(arrived),
@@ -344,7 +346,7 @@ impl Agent {
         let flow = self.transactions.get(transaction).map(transaction::Transaction::flow);
         let account = self.account_of(&asked.request);
         let random = self.seed.wide();
-        let Accept { session, headers, total_limit } = accept;
+        let Accept { session, headers, total_limit, admit } = accept;
         let account_name = account.and_then(|account| self.accounts.get(account)).map(|a| a.config.name.clone());
         let created_unix_ms = self.policy.epoch.unix_ms(arrived);
         let kept = Kept { account, transport: None, hop: Some(from), flow };
@@ -361,7 +363,18 @@ impl Agent {
                 headers: headers.clone(),
                 created_unix_ms,
             };
-            let accepting = Accepting { asked, local_tag: tag, intent, milestones, session, headers, total_limit };
+            let accepting = Accepting {
+                asked,
+                local_tag: tag,
+                intent,
+                milestones,
+                session,
+                headers,
+                total_limit,
+                admit,
+                expires,
+                gives_up,
+            };
             Call::accept(cx, call, accepting)
         });
         self.served.insert(transaction, Served::Accepted(call));

@@ -51,7 +51,8 @@ use trouble::Troubles;
 /// 1. **Drain after everything that was said.** Call `poll_transmit`, `poll_need` and `poll_event` until all three are
 ///    empty: to take one thing or to satisfy one need may add others.
 /// 2. **Answer every [`Need`] that is said to be answered**, at once or later, in any order. How long that may take is
-///    up to who answers: only a call's own limits and [`AgentConfig::tcp_patience`] end the waiting. An answer to what is
+///    up to who answers: only a call's own limits, [`AgentConfig::tcp_patience`] and the time that an INVITE of a peer may
+///    wait end the waiting. An answer to what is
 ///    over already is passed over.
 /// 3. **Call [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) says so**, and ask anew
 ///    after each draining: it may come earlier or later than before. To call it early does nothing.

@@ -161,7 +161,7 @@ enum Phase {
 #[derive(Clone, Copy)]
 #[repr(usize)]
 enum Timer {
-    /// It has rung for long enough.
+    /// It has rung for long enough, or its 2xx has waited for long enough.
     Ring,
     /// It has lasted for long enough.
     Total,
@@ -417,11 +417,15 @@ impl Call {
                     invite.admitted = true;
                 }
                 self.try_release(cx);
+                if let Some(answer) = &mut self.answer {
+                    answer.admitted = true;
+                }
+                self.try_answer(cx);
             }
             Err(store) => {
                 if self.ending.is_none() {
                     self.drop_invite(cx);
-                    self.end(cx, Outcome::Refused { store });
+                    self.unrecorded(cx, store);
                 }
             }
         }
@@ -439,7 +443,7 @@ impl Call {
         }
         match self.phase {
             Phase::Inviting => self.try_release(cx),
-            Phase::Incoming => self.answer_invite(cx),
+            Phase::Incoming => self.try_answer(cx),
             Phase::Up(_) | Phase::Ending => {}
         }
     }
@@ -470,6 +474,7 @@ impl Call {
     pub fn handle_timeout(&mut self, cx: &mut Cx<'_>) {
         while let Some(kind) = self.timers.pop_due(cx.now) {
             match kind {
+                k if k == Timer::Ring as usize && matches!(self.phase, Phase::Incoming) => self.waited_out(cx),
                 k if k == Timer::Ring as usize => self.rang_out(cx),
                 k if k == Timer::Total as usize => self.lasted_out(cx),
                 k if k == Timer::Cleanup as usize && self.is_withdrawn() => {
@@ -602,6 +607,11 @@ impl Call {
     fn open_media(&mut self, cx: &mut Cx<'_>, at: IpAddr) {
         self.media.port = Port::Opening(at);
         cx.actions.push_back(Action::OpenMedia(self.stream(), at));
+    }
+
+    /// Whether what a session description says of our address can be true by now.
+    const fn is_media_ready(&self) -> bool {
+        self.media.prefs.is_none() || matches!(self.media.port, Port::Open(_))
     }
 
     fn close_media(&mut self, cx: &mut Cx<'_>) {

@@ -61,7 +61,7 @@ pub enum Outcome {
         /// The status of the message that broke it.
         status: Option<Status>,
     },
-    /// The store could not promise to remember the call, so it was not placed.
+    /// The store could not promise to remember the call, so it was neither placed nor accepted.
     Refused {
         /// What the store said.
         store: String,

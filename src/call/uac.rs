@@ -136,8 +136,8 @@ impl Call {
 
     /// Lets the INVITE go, once the record is durable, the flow is up and the media port is bound.
     pub(super) fn try_release(&mut self, cx: &mut Cx<'_>) {
+        let media_ready = self.is_media_ready();
         let Some(invite) = &mut self.invite else { return };
-        let media_ready = self.media.prefs.is_none() || matches!(self.media.port, Port::Open(_));
         if !invite.admitted || !invite.ready || invite.released || !media_ready || self.ending.is_some() {
             return;
         }

@@ -7,7 +7,7 @@ use super::{
     Asked, Call, Cx, Intent, Milestones, Outcome, Phase, Port, Reply, Session, Side, Timer, Told, offer, reply,
 };
 use crate::id::{CallId, DialogId};
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 use crate::wire::{MessageRef, Status};
 use bytes::Bytes;
 
@@ -28,6 +28,12 @@ pub struct Accepting {
     pub headers: Vec<(String, String)>,
     /// How long it may last.
     pub total_limit: Option<Duration>,
+    /// Whether the 2xx waits for the store.
+    pub admit: bool,
+    /// RFC 3261 §13.3.1: the caller waits no longer than that.
+    pub expires: Option<Instant>,
+    /// When the INVITE is given up if its 2xx has not left.
+    pub gives_up: Instant,
 }
 
 /// The peer's INVITE, until our 2xx is acknowledged.
@@ -37,6 +43,10 @@ pub(super) struct ServerInvite {
     dialog: DialogId,
     local_tag: String,
     headers: Vec<(String, String)>,
+    /// Whether the record of intent is durable, or need not be.
+    pub(super) admitted: bool,
+    /// The caller waits no longer for the 2xx.
+    expires: Option<Instant>,
     /// The 2xx, once it was sent.
     sent: Option<Bytes>,
     interval: Duration,
@@ -59,9 +69,10 @@ impl ServerInvite {
 }
 
 impl Call {
-    /// Accepts an INVITE. One that cannot make a dialog is answered 400, and the call ends at once.
+    /// Accepts an INVITE: asks for its record to be made durable and for a media port, both at once. One that cannot
+    /// make a dialog is answered 400, and the call ends at once.
     pub fn accept(cx: &mut Cx<'_>, id: CallId, accepting: Accepting) -> Self {
-        let Accepting { asked, local_tag, intent, milestones, session, headers, total_limit } = accepting;
+        let Accepting { asked, local_tag, intent, milestones, session, headers, total_limit, .. } = accepting;
         let dialog = Dialog::from_request(id, &asked.request, &local_tag, asked.contact.user.clone());
         let mut call = Self::new(id, Phase::Incoming, intent, session, total_limit);
         call.record.milestones = milestones;
@@ -81,27 +92,37 @@ impl Call {
         };
         let late = description(&asked.request).is_empty();
         let local = asked.local.ip();
+        if accepting.admit {
+            cx.actions.push_back(super::Action::Admit(Box::new(call.record.intent.clone())));
+        }
         call.answer = Some(Box::new(ServerInvite {
             asked,
             dialog,
             local_tag,
             headers,
+            admitted: !accepting.admit,
+            expires: accepting.expires,
             sent: None,
             interval: cx.policy.timing.t1,
             hang_up: false,
             late,
         }));
+        let until = accepting.expires.map_or(accepting.gives_up, |at| at.min(accepting.gives_up));
+        call.timers.start(Timer::Ring as usize, until);
         if call.media.prefs.is_some() {
             call.open_media(cx, local);
-        } else {
-            call.answer_invite(cx);
         }
+        call.try_answer(cx);
         call
     }
 
-    /// Sends the 2xx, now that what the session says of our address is true.
-    pub(super) fn answer_invite(&mut self, cx: &mut Cx<'_>) {
+    /// Sends the 2xx, once the record is durable and what the session says of our address is true.
+    pub(super) fn try_answer(&mut self, cx: &mut Cx<'_>) {
+        let media_ready = self.is_media_ready();
         let Some(answer) = &self.answer else { return };
+        if !answer.admitted || answer.sent.is_some() || !media_ready {
+            return;
+        }
         let (asked, dialog, tag) = (answer.asked.clone(), answer.dialog, answer.local_tag.clone());
         let mut ok = Reply::new(Status::OK);
         ok.dialog = true;
@@ -116,6 +137,7 @@ impl Call {
             }
         }
         self.record.milestones.answered = Some(cx.now);
+        self.timers.stop(Timer::Ring as usize);
         if let Some(dialog) = cx.dialogs.get_mut(dialog) {
             dialog.confirmed = true;
         }
@@ -123,6 +145,25 @@ impl Call {
         if let Some(limit) = self.total_limit {
             self.timers.start(Timer::Total as usize, cx.now + limit);
         }
+    }
+
+    /// What the 2xx waits for took too long: the caller waits no more (RFC 3261 §13.3.1), or we do not.
+    pub(super) fn waited_out(&mut self, cx: &mut Cx<'_>) {
+        let Some(answer) = &self.answer else { return };
+        if answer.expires.is_some_and(|at| at <= cx.now) {
+            self.give_up(cx, Status::REQUEST_TERMINATED);
+            self.end(cx, Outcome::Cancelled { by: Side::Remote });
+        } else if answer.admitted {
+            self.refuse(cx, Status::SERVER_INTERNAL_ERROR);
+        } else {
+            self.unrecorded(cx, "it did not answer in time".to_owned());
+        }
+    }
+
+    /// The store cannot promise to remember the call: the caller is told that it is our fault.
+    pub(super) fn unrecorded(&mut self, cx: &mut Cx<'_>, store: String) {
+        self.give_up(cx, Status::SERVER_INTERNAL_ERROR);
+        self.end(cx, Outcome::Refused { store });
     }
 
     /// Writes a 2xx to an INVITE and sends it until it is acknowledged.
@@ -333,6 +374,8 @@ impl Call {
             dialog,
             local_tag: cx.dialogs.get(dialog).map(|entry| entry.local_tag().to_owned()).unwrap_or_default(),
             headers: Vec::new(),
+            admitted: true,
+            expires: None,
             sent: None,
             interval: cx.policy.timing.t1,
             hang_up: false,

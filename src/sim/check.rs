@@ -5,7 +5,7 @@ use crate::call::{CallRecord, Outcome};
 use crate::id::{CallId, FlowId};
 use crate::time::{Duration, Instant};
 use crate::transaction::Timing;
-use crate::wire::{MessageRef, Method};
+use crate::wire::{MessageRef, Method, Status};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -61,7 +61,7 @@ impl Checker {
         ))
     }
 
-    /// A node wants a record to be durable before an INVITE leaves.
+    /// A node wants a record to be durable before an INVITE, or the 2xx to one, leaves.
     pub(super) fn asked_admission(&mut self, host: usize, call_id: &str) {
         self.admissions.insert((host, call_id.to_owned()), false);
     }
@@ -84,8 +84,17 @@ impl Checker {
             return self.violated(host, bytes, &format!("what it sends breaks a rule: {fault}"));
         }
         if message.is_request() {
-            self.sent_request(now, host, way, &message, bytes);
+            return self.sent_request(now, host, way, &message, bytes);
         }
+        let accepts = message.status().is_some_and(Status::is_success)
+            && message.cseq().is_some_and(|cseq| cseq.method == Method::Invite);
+        if accepts && self.is_unrecorded(host, message.call_id().unwrap_or_default()) {
+            self.violated(host, bytes, "a 2xx before its record is durable");
+        }
+    }
+
+    fn is_unrecorded(&self, host: usize, call_id: &str) -> bool {
+        self.admissions.get(&(host, call_id.to_owned())) == Some(&false)
     }
 
     fn sent_request(
@@ -125,7 +134,7 @@ impl Checker {
                 if *method == Method::Invite {
                     let invite = Invite { sent: now, provisional: false, cancelled: None, answered: None };
                     self.invites.insert((host, branch), invite);
-                    if self.admissions.get(&(host, call_id.to_owned())) == Some(&false) {
+                    if self.is_unrecorded(host, call_id) {
                         self.violated(host, bytes, "an INVITE before its record is durable");
                     }
                 }

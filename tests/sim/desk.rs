@@ -38,6 +38,8 @@ pub(crate) enum Task {
 #[derive(Debug)]
 pub(crate) struct Phone {
     pub(crate) habit: Habit,
+    /// Whether the calls that it accepts wait for their record.
+    pub(crate) admits: bool,
     pub(crate) incoming: Vec<IncomingId>,
     pub(crate) placed: Vec<CallId>,
     pub(crate) tasks: Vec<(Instant, Task)>,
@@ -47,7 +49,14 @@ pub(crate) struct Phone {
 
 impl Default for Phone {
     fn default() -> Self {
-        Self { habit: Habit::Ring, incoming: Vec::new(), placed: Vec::new(), tasks: Vec::new(), chance: None }
+        Self {
+            habit: Habit::Ring,
+            admits: false,
+            incoming: Vec::new(),
+            placed: Vec::new(),
+            tasks: Vec::new(),
+            chance: None,
+        }
     }
 }
 
@@ -56,7 +65,8 @@ impl Phone {
         match task {
             Task::Ring(id) => drop(agent.respond(now, id, Answer::new(Status::RINGING))),
             Task::Accept(id) => {
-                let accept = Accept { total_limit: Some(secs(60)), ..Accept::default() };
+                let admit = self.admits || self.chance.as_mut().is_some_and(|chance| chance.below(2) == 0);
+                let accept = Accept { total_limit: Some(secs(60)), admit, ..Accept::default() };
                 if let Ok(call) = agent.accept(now, id, accept) {
                     self.hang_up_sometime(now, call);
                 }

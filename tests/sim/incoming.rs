@@ -345,7 +345,7 @@ impl Desk {
     }
 }
 
-trait First {
+pub(crate) trait First {
     fn first() -> Self;
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Policy {
     pub held: Held,
     /// Which way sound may flow.
     pub direction: Direction,
+    /// Whether a call is answered only once its record is kept.
+    pub recorded: bool,
 }
 
 /// What a call has to say.
@@ -210,7 +212,8 @@ impl Desk {
 
     async fn accept(&mut self, incoming: Incoming) -> Result<Call, Fate> {
         let session = Session::Managed(MediaPrefs { direction: self.policy.direction, ..MediaPrefs::default() });
-        let accept = Accept { session, headers: std::mem::take(&mut self.headers), total_limit: None };
+        let headers = std::mem::take(&mut self.headers);
+        let accept = Accept { session, headers, total_limit: None, admit: self.policy.recorded };
         match incoming.accept(accept).await {
             Ok(call) => Ok(call),
             Err(AnswerError::Gone(_)) => Err(self.gone(Status::REQUEST_TERMINATED).await),

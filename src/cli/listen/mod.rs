@@ -153,7 +153,8 @@ fn policy(
     }
     let talk = args.talk.as_deref().map(duration).transpose().map_err(|error| usage(&error))?;
     let direction = if args.no_media { Direction::Inactive } else { Direction::SendRecv };
-    Ok(Arc::new(Policy { orders, exec: args.exec.clone(), talk, headers: headers.fields, held, direction }))
+    let (exec, headers, recorded) = (args.exec.clone(), headers.fields, !args.kept.no_store);
+    Ok(Arc::new(Policy { orders, exec, talk, headers, held, direction, recorded }))
 }
 
 /// Where calls are taken in.
