@@ -14,6 +14,9 @@ mod listen;
 #[path = "cli/listen_exec.rs"]
 mod listen_exec;
 
+#[path = "cli/listen_store.rs"]
+mod listen_store;
+
 #[path = "cli/listening.rs"]
 mod listening;
 

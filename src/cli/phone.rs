@@ -180,8 +180,7 @@ impl Phone {
     /// [`Unready`]: the store, the address or a file is not to be had.
     pub(super) async fn ready(config: &Config, parts: Parts<'_>, printer: &Printer) -> Result<Self, Unready> {
         let store = parts.kept.map(|kept| store(config, kept)).transpose()?.flatten();
-        // The record of a call that comes in begins when it ends: there is none yet that its messages could go to.
-        let messages = config.flag("messages") != Some(false) && store.is_some() && parts.serving.is_none();
+        let messages = config.flag("messages") != Some(false) && store.is_some();
         let observe = messages || printer.is_watching() || parts.shown.ladder || parts.shown.trace.is_some();
         let clock = Clock::start();
         let trace = parts.shown.trace.as_deref().map(|path| {

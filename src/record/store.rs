@@ -153,7 +153,7 @@ impl StoreError {
     }
 }
 
-/// Calls in a SQLite file, with the messages of those that this process places.
+/// Calls in a SQLite file, with the messages of those that this process places or accepts.
 ///
 /// Each process holds a locked file beside the store, `STORE-run-ID`, from its first [`admit`](Self::admit) to its
 /// end. The next opening closes open calls as `interrupted` when the file of their process is gone or no longer

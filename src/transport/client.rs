@@ -30,7 +30,7 @@ pub struct ClientConfig {
     pub agent: AgentConfig,
     /// Its sockets.
     pub driver: DriverConfig,
-    /// Who keeps its calls; calls that are to be admitted are refused without one.
+    /// Who keeps its calls; calls that are to be admitted, placed or accepted, are refused without one.
     pub ledger: Option<Box<dyn Ledger>>,
     /// What fixes every tag, branch and nonce: for tests. None draws it from the operating system.
     pub seed: Option<[u8; 32]>,
@@ -782,7 +782,7 @@ impl App for ClientApp {
                 }
             }
             Event::Observed(message) => {
-                if let Some(ledger) = self.ledger.as_ref().filter(|_| message.call.is_some()) {
+                if let Some(ledger) = &self.ledger {
                     ledger.observed(message.clone());
                 }
                 self.see(Seen::Message(message));

@@ -2,9 +2,10 @@
 
 use super::watch::{Happening, Tell};
 use crate::agent::{Observed, Refusal};
-use crate::call::{CallDirection, CallRecord, Intent, RecordId};
+use crate::call::{CallDirection, CallRecord, Intent, Outcome, RecordId};
 use crate::id::CallId;
-use std::collections::BTreeMap;
+use crate::wire::MessageRef;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,16 +14,18 @@ use std::thread::JoinHandle;
 
 /// Keeps calls: what a store of records is to the driver. Errors are in words for the user.
 pub trait Ledger: Send {
-    /// Makes all of `intents` durable, or none. Their INVITEs wait for it.
+    /// Makes all of `intents` durable, or none. Their INVITEs, and the answers to those of peers, wait for it.
     ///
     /// # Errors
-    /// The calls are not placed and end as [`Outcome::Refused`](crate::call::Outcome::Refused) with these words.
+    /// The calls are neither placed nor accepted and end as [`Outcome::Refused`](crate::call::Outcome::Refused) with these words.
     fn admit(&mut self, intents: &[Intent]) -> Result<(), String>;
 
-    /// A message of an admitted call crossed the wire, when [`AgentConfig::observe`](crate::agent::AgentConfig) is set.
+    /// A message of an admitted call crossed the wire, when [`AgentConfig::observe`](crate::agent::AgentConfig) is set;
+    /// for a call that came in also what crossed it before the call was accepted.
     fn observed(&mut self, message: &Observed, record: RecordId);
 
-    /// A call ended that was admitted, or that came in; of the latter nothing is known before.
+    /// A call ended that was admitted, or that came in. Of the latter nothing is known before if its
+    /// [`Accept::admit`](crate::agent::Accept) was not set.
     ///
     /// # Errors
     /// The first one is what [`Client::shutdown`](super::Client::shutdown) returns.
@@ -31,6 +34,11 @@ pub trait Ledger: Send {
 
 /// Messages that may wait for a slow store; more are not kept. Calls always are.
 const MESSAGES: usize = 65_536;
+
+/// Octets of messages that belong to no call on record, each counted with [`OVERHEAD`]: they may be those of a call that
+/// is accepted later. At 50 calls a second this is what came in ten seconds.
+const STRAYS: usize = 4 * 1024 * 1024;
+const OVERHEAD: usize = 256;
 
 enum Entry {
     Admit(Box<Intent>),
@@ -50,7 +58,8 @@ impl Book {
     pub(super) fn open(ledger: Box<dyn Ledger>, tell: Tell) -> io::Result<(Self, JoinHandle<Result<(), String>>)> {
         let (entries, received) = channel();
         let messages = Arc::new(AtomicUsize::new(0));
-        let clerk = Clerk { ledger, tell, messages: Arc::clone(&messages), open: BTreeMap::new(), fault: None };
+        let (open, strays) = (BTreeMap::new(), Strays::default());
+        let clerk = Clerk { ledger, tell, messages: Arc::clone(&messages), open, strays, fault: None };
         let thread = std::thread::Builder::new().name("sipcall-ledger".to_owned());
         let thread = thread.spawn(move || clerk.keep(&received))?;
         Ok((Self { entries, messages }, thread))
@@ -84,7 +93,49 @@ struct Clerk {
     messages: Arc<AtomicUsize>,
     /// The records of calls that were admitted and have not ended.
     open: BTreeMap<CallId, RecordId>,
+    strays: Strays,
     fault: Option<String>,
+}
+
+/// The latest messages that belong to no call on record, each with its Call-ID, oldest first.
+#[derive(Default)]
+struct Strays {
+    messages: VecDeque<(String, Observed)>,
+    octets: usize,
+}
+
+impl Strays {
+    fn push(&mut self, message: Observed) {
+        let parsed = MessageRef::parse(&message.redacted).ok();
+        if let Some(call_id) = parsed.and_then(|parsed| parsed.call_id().map(str::to_owned)) {
+            self.octets += message.redacted.len() + OVERHEAD;
+            self.messages.push_back((call_id, message));
+        }
+    }
+
+    /// Takes out what `claim` says is somebody's, in order.
+    fn take<T>(&mut self, claim: impl Fn(&str) -> Option<T>) -> Vec<(T, Observed)> {
+        let mut claimed = Vec::new();
+        for (call_id, message) in std::mem::take(&mut self.messages) {
+            match claim(&call_id) {
+                Some(owner) => {
+                    self.octets -= message.redacted.len() + OVERHEAD;
+                    claimed.push((owner, message));
+                }
+                None => self.messages.push_back((call_id, message)),
+            }
+        }
+        claimed
+    }
+
+    /// Forgets the oldest beyond the bound.
+    fn trim(&mut self) {
+        while self.octets > STRAYS
+            && let Some((_, message)) = self.messages.pop_front()
+        {
+            self.octets -= message.redacted.len() + OVERHEAD;
+        }
+    }
 }
 
 impl Clerk {
@@ -92,27 +143,47 @@ impl Clerk {
         /// Entries taken at once, so that the first of them is not delayed without end.
         const BATCH: usize = 4096;
         while let Ok(first) = entries.recv() {
-            let waiting: Vec<Entry> = std::iter::once(first).chain(entries.try_iter().take(BATCH)).collect();
-            // Intents first: many calls share one sync, and nothing that waits with them can be older than its own.
-            let (intents, rest): (Vec<_>, Vec<_>) =
-                waiting.into_iter().partition(|entry| matches!(entry, Entry::Admit(_)));
-            self.admit(intents);
-            for entry in rest {
-                self.write(entry);
+            let (mut intents, mut records) = (Vec::new(), Vec::new());
+            for entry in std::iter::once(first).chain(entries.try_iter().take(BATCH)) {
+                match entry {
+                    Entry::Admit(intent) => intents.push(*intent),
+                    Entry::Observed(message) => self.note(message),
+                    Entry::Ended(record) => records.push(record),
+                }
+            }
+            // Intents before records: many calls share one sync, and no end that waits with them is older than its own.
+            if !intents.is_empty() {
+                self.admit(intents);
+            }
+            self.strays.trim();
+            for record in records {
+                self.end(&record);
             }
         }
         self.fault.map_or(Ok(()), Err)
     }
 
-    fn admit(&mut self, entries: Vec<Entry>) {
-        let intents: Vec<Intent> = entries
-            .into_iter()
-            .filter_map(|entry| if let Entry::Admit(intent) = entry { Some(*intent) } else { None })
-            .collect();
-        if intents.is_empty() {
-            return;
+    /// A message goes to its call's record; what has none yet is kept for a call that may be accepted.
+    fn note(&mut self, message: Observed) {
+        self.messages.fetch_sub(1, Ordering::Relaxed);
+        match message.call.and_then(|call| self.open.get(&call)) {
+            Some(&record) => self.ledger.observed(&message, record),
+            None => self.strays.push(message),
         }
+    }
+
+    fn admit(&mut self, intents: Vec<Intent>) {
         let answer = self.ledger.admit(&intents).map_err(Refusal);
+        if answer.is_ok() {
+            // What was said of a call that came in, up to its accepting.
+            let came = intents.iter().filter(|intent| intent.direction == CallDirection::Inbound);
+            let came: BTreeMap<&str, RecordId> = came.map(|intent| (&*intent.call_id, intent.id)).collect();
+            if !came.is_empty() {
+                for (record, message) in self.strays.take(|call_id| came.get(call_id).copied()) {
+                    self.ledger.observed(&message, record);
+                }
+            }
+        }
         for intent in intents {
             if answer.is_ok() {
                 self.open.insert(intent.call, intent.id);
@@ -121,22 +192,13 @@ impl Clerk {
         }
     }
 
-    fn write(&mut self, entry: Entry) {
-        match entry {
-            Entry::Observed(message) => {
-                self.messages.fetch_sub(1, Ordering::Relaxed);
-                if let Some(&record) = message.call.and_then(|call| self.open.get(&call)) {
-                    self.ledger.observed(&message, record);
-                }
-            }
-            Entry::Ended(record) => {
-                let admitted = self.open.remove(&record.intent.call).is_some();
-                let kept = admitted || record.intent.direction == CallDirection::Inbound;
-                if kept && let Err(error) = self.ledger.ended(&record) {
-                    self.fault.get_or_insert(error);
-                }
-            }
-            Entry::Admit(_) => {}
+    fn end(&mut self, record: &CallRecord) {
+        let admitted = self.open.remove(&record.intent.call).is_some();
+        // What was refused for want of a record has none, whichever way it was to go.
+        let refused = matches!(record.outcome, Outcome::Refused { .. });
+        let kept = admitted || record.intent.direction == CallDirection::Inbound && !refused;
+        if kept && let Err(error) = self.ledger.ended(record) {
+            self.fault.get_or_insert(error);
         }
     }
 }
@@ -145,7 +207,7 @@ impl Clerk {
 mod tests {
     use super::*;
     use crate::agent::Transport;
-    use crate::call::{AuthUse, Milestones, Nat, Outcome, Side};
+    use crate::call::{AuthUse, Milestones, Nat, Side};
     use crate::table::Key;
     use crate::time::{Epoch, Instant};
     use tokio::sync::mpsc;
@@ -166,7 +228,8 @@ mod tests {
             self.answer.clone()
         }
         fn observed(&mut self, message: &Observed, record: RecordId) {
-            self.lines.send(format!("observed {} {record}", message.redacted.len())).unwrap();
+            let message = MessageRef::parse(&message.redacted).unwrap();
+            let _ = self.lines.send(format!("observed {} {record}", message.call_id().unwrap()));
         }
         fn ended(&mut self, record: &CallRecord) -> Result<(), String> {
             self.lines.send(format!("ended {}", record.intent.call_id)).unwrap();
@@ -211,7 +274,7 @@ mod tests {
         })
     }
 
-    fn observed(call: Option<u32>) -> Observed {
+    fn observed(call: Option<u32>, call_id: &str) -> Observed {
         let nowhere = std::net::SocketAddr::from(([127, 0, 0, 1], 5060));
         Observed {
             call: call.map(|name| CallId::new(name, 0)),
@@ -221,7 +284,7 @@ mod tests {
             transport: Transport::Udp,
             local: nowhere,
             peer: nowhere,
-            redacted: bytes::Bytes::from_static(b"BYE"),
+            redacted: format!("OPTIONS sip:bob@example.org SIP/2.0\r\nCall-ID: {call_id}\r\n\r\n").into(),
         }
     }
 
@@ -245,15 +308,15 @@ mod tests {
         }
         // Ended while its admission waits: written after it.
         book.ended(record(intent(4, CallDirection::Outbound)));
-        book.observed(observed(Some(2)));
-        book.observed(observed(Some(9)));
+        book.observed(observed(Some(1), "1"));
+        book.observed(observed(Some(9), "9"));
         leave.send(()).unwrap();
+        assert_eq!(said.recv().unwrap(), format!("observed 1 {}", RecordId::new(1, 1)));
         assert_eq!(said.recv().unwrap(), "admit 3");
         for name in 1..=4 {
             assert_eq!(admitted(&mut happenings), (CallId::new(name, 0), Ok(())));
         }
         assert_eq!(said.recv().unwrap(), "ended 4");
-        assert_eq!(said.recv().unwrap(), format!("observed 3 {}", RecordId::new(1, 2)));
         book.ended(record(intent(9, CallDirection::Outbound)));
         book.ended(record(intent(10, CallDirection::Inbound)));
         drop(book);
@@ -273,5 +336,62 @@ mod tests {
         book.ended(record(intent(1, CallDirection::Outbound)));
         drop(book);
         assert_eq!(thread.join().unwrap(), Ok(()));
+    }
+
+    /// What crossed the wire before a call was accepted, and while its admission waits, is its own; what belongs to
+    /// nobody is not told, whatever comes of it.
+    #[test]
+    fn what_came_before_a_call_was_accepted_goes_with_its_record() {
+        let (tell, mut happenings) = mpsc::unbounded_channel();
+        let (lines, said) = channel();
+        let (leave, leaves) = channel();
+        let (book, thread) = Book::open(Box::new(Told { lines, leave: Some(leaves), answer: Ok(()) }), tell).unwrap();
+        book.observed(observed(None, "2"));
+        book.observed(observed(None, "elsewhere"));
+        book.admit(Box::new(intent(1, CallDirection::Outbound)));
+        assert_eq!(said.recv().unwrap(), "admit 1");
+        book.observed(observed(None, "2"));
+        book.admit(Box::new(intent(2, CallDirection::Inbound)));
+        // Sent in the same moment as the admission is asked for.
+        book.observed(observed(Some(2), "2"));
+        leave.send(()).unwrap();
+        assert_eq!(said.recv().unwrap(), "admit 1");
+        for _ in 0..3 {
+            assert_eq!(said.recv().unwrap(), format!("observed 2 {}", RecordId::new(1, 2)));
+        }
+        assert_eq!([admitted(&mut happenings).0, admitted(&mut happenings).0], [1, 2].map(|name| CallId::new(name, 0)));
+        book.observed(observed(Some(2), "2"));
+        assert_eq!(said.recv().unwrap(), format!("observed 2 {}", RecordId::new(1, 2)));
+        drop(book);
+        assert_eq!(thread.join().unwrap(), Ok(()));
+        assert!(said.recv().is_err());
+    }
+
+    #[test]
+    fn of_the_messages_that_are_nobodys_the_latest_are_kept() {
+        let mut strays = Strays::default();
+        let each = observed(None, "00000").redacted.len() + OVERHEAD;
+        for name in 0..STRAYS / each + 5 {
+            strays.push(observed(None, &format!("{name:05}")));
+            strays.trim();
+        }
+        let taken = strays.take(|call_id| call_id.parse().ok().filter(|name: &usize| name.is_multiple_of(2)));
+        let names: Vec<usize> = taken.into_iter().map(|(name, _)| name).collect();
+        assert_eq!((names.first(), names.len()), (Some(&6), STRAYS / each / 2));
+        assert_eq!((strays.octets, strays.messages.len()), (each * strays.messages.len(), STRAYS / each - names.len()));
+    }
+
+    #[test]
+    fn a_call_that_was_refused_for_want_of_a_record_is_not_kept() {
+        let (tell, _happenings) = mpsc::unbounded_channel();
+        let (lines, said) = channel();
+        let (book, thread) =
+            Book::open(Box::new(Told { lines, leave: None, answer: Err("disk full".into()) }), tell).unwrap();
+        book.admit(Box::new(intent(1, CallDirection::Inbound)));
+        let outcome = Outcome::Refused { store: "disk full".into() };
+        book.ended(Box::new(CallRecord { outcome, ..*record(intent(1, CallDirection::Inbound)) }));
+        drop(book);
+        assert_eq!(thread.join().unwrap(), Ok(()));
+        assert_eq!(said.iter().collect::<Vec<_>>(), ["admit 1"]);
     }
 }

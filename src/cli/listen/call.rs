@@ -4,7 +4,7 @@ use super::order::Order;
 use super::script::{Heard, Script};
 use super::tell::Party;
 use crate::agent::{Accept, Answer};
-use crate::call::{CallRecord, Direction, MediaPrefs, Session};
+use crate::call::{CallRecord, Direction, MediaPrefs, Outcome, Session};
 use crate::cli::headers::{Headers, Held};
 use crate::cli::output::Happened;
 use crate::record::{CallJson, Told};
@@ -43,6 +43,8 @@ pub(super) enum News {
     Happened(Happened),
     /// Something to know.
     Note(String),
+    /// A call was refused for want of a record.
+    Unwritten(String),
 }
 
 /// What became of an INVITE.
@@ -254,6 +256,11 @@ impl Desk {
     }
 
     async fn ended(&mut self, record: Box<CallRecord>) -> Fate {
+        if let Outcome::Refused { store } = &record.outcome {
+            let why = format!("{}: refused, since it cannot be recorded: {store}", self.party.call_id);
+            // Without anybody to hear it everything is over.
+            let _ = self.news.send(News::Unwritten(why)).await;
+        }
         self.tell(self.party.ended(CallJson::ended(&record, &Told::default()))).await;
         Fate::Ended(record)
     }

@@ -87,7 +87,7 @@ pub(super) async fn run(args: &ListenArgs, config: &Config, printer: &mut Printe
     if let Some(guest) = guest {
         guest.leave(printer).await;
     }
-    outcome.map(|exit| if unwritten.is_some() { Exit::Unwritten } else { exit })
+    outcome.map(|exit| if unwritten.is_some() || desk.is_unwritten { Exit::Unwritten } else { exit })
 }
 
 /// Registers, and tells where calls are waited for.
@@ -173,6 +173,8 @@ struct Desk {
     asked: Signal,
     /// Whether the registration has failed and is tried again.
     is_troubled: bool,
+    /// Whether a call was refused for want of a record.
+    is_unwritten: bool,
 }
 
 /// What happens next.
@@ -204,6 +206,7 @@ impl Desk {
             ending: watch::Sender::new(false),
             asked: signal(SignalKind::user_defined1()).map_err(|error| Unready::new(Exit::Internal, error))?,
             is_troubled: false,
+            is_unwritten: false,
         })
     }
 
@@ -242,14 +245,14 @@ impl Desk {
             }
         }
         while let Ok(news) = self.news.try_recv() {
-            tell(news, printer);
+            self.tell(news, printer);
         }
         if registered { unregister(phone, printer).await.err() } else { None }
     }
 
     async fn handle(&mut self, next: Next, phone: &Phone, printer: &mut Printer) {
         match next {
-            Next::News(news) => tell(news, printer),
+            Next::News(news) => self.tell(news, printer),
             Next::Incoming(incoming) => self.take(incoming, printer).await,
             Next::Sandbox(event) => {
                 let (word, text) = line(&event);
@@ -261,6 +264,17 @@ impl Desk {
                 }
             }
             Next::Fate(_) | Next::Turn(_) | Next::Closed => {}
+        }
+    }
+
+    fn tell(&mut self, news: News, printer: &mut Printer) {
+        match news {
+            News::Happened(happened) => printer.happened(&happened),
+            News::Note(text) => printer.note(&text),
+            News::Unwritten(why) => {
+                self.is_unwritten = true;
+                printer.error(&why);
+            }
         }
     }
 
@@ -305,13 +319,6 @@ impl Desk {
             event = sandbox => Next::Sandbox(event),
             Some(()) = self.asked.recv() => Next::Asked,
         }
-    }
-}
-
-fn tell(news: News, printer: &mut Printer) {
-    match news {
-        News::Happened(happened) => printer.happened(&happened),
-        News::Note(text) => printer.note(&text),
     }
 }
 
