@@ -246,8 +246,10 @@ impl Ledger for Full {
         self.0.send(format!("admit {}", intents.len())).map_err(|error| error.to_string())
     }
     fn observed(&mut self, _: &Observed, _: RecordId) {}
-    fn ended(&mut self, record: &CallRecord) -> Result<(), String> {
-        let _ = self.0.send(format!("ended {}", record.outcome.kind()));
+    fn ended(&mut self, records: &[CallRecord]) -> Result<(), String> {
+        for record in records {
+            let _ = self.0.send(format!("ended {}", record.outcome.kind()));
+        }
         Err("no space left".to_owned())
     }
 }
@@ -269,6 +271,16 @@ async fn without_a_ledger_a_call_to_be_admitted_is_refused() {
     let (caller, (callee, _incoming)) = (caller(), callee());
     let mut call = caller.invite(CallRequest { admit: true, ..call_to(&callee) }).await.unwrap();
     assert_eq!(soon(call.ended()).await.unwrap().outcome.kind(), "refused");
+}
+
+#[tokio::test]
+async fn without_a_ledger_a_call_to_be_admitted_is_not_accepted() {
+    let (caller, (callee, mut incoming)) = (caller(), callee());
+    let mut call = caller.invite(call_to(&callee)).await.unwrap();
+    let asked = soon(incoming.recv()).await.unwrap();
+    let mut taken = asked.accept(Accept { admit: true, ..Accept::default() }).await.unwrap();
+    assert_eq!(soon(taken.ended()).await.unwrap().outcome.kind(), "refused");
+    assert_eq!(soon(call.ended()).await.unwrap().outcome.status(), Some(Status::SERVER_INTERNAL_ERROR));
 }
 
 #[tokio::test]

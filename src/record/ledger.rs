@@ -14,8 +14,9 @@ impl Ledger for Store {
         Self::observed(self, record, message);
     }
 
-    fn ended(&mut self, record: &CallRecord) -> Result<(), String> {
-        let ended = Self::ended(self, record).and_then(|()| self.forget(record.intent.created_unix_ms));
+    fn ended(&mut self, records: &[CallRecord]) -> Result<(), String> {
+        let Some(first) = records.first() else { return Ok(()) };
+        let ended = self.ended_all(records).and_then(|()| self.forget(first.intent.created_unix_ms));
         ended.map_err(|error| error.to_string())
     }
 }

@@ -248,45 +248,33 @@ impl Store {
         self.messages.entry(call).or_default().push(message);
     }
 
-    /// Writes down how a call ended, with its messages, in one commit. A call that was never admitted is added.
+    /// Writes down how a call ended, with its messages. A call that was never admitted is added.
     ///
     /// # Errors
     /// `EndedAlready`, and as [`admit`](Self::admit).
     pub fn ended(&mut self, record: &CallRecord) -> Result<(), StoreError> {
-        let id = record.intent.id;
-        let json = CallJson::ended(record, &Told::default());
-        let messages = self.messages.remove(&id);
+        self.ended_all(std::slice::from_ref(record))
+    }
+
+    /// The same for many in one commit.
+    ///
+    /// # Errors
+    /// As [`ended`](Self::ended); `EndedAlready` is of the first of those, and the others are written.
+    pub fn ended_all(&mut self, records: &[CallRecord]) -> Result<(), StoreError> {
         let run = self.run.as_ref().map_or("", |(run, _)| run);
-        let written = commit(&mut self.db, |step| {
-            if !update(step, &json)? {
-                if exists(step, &json.id)? {
-                    return Ok(false);
+        let ended = commit(&mut self.db, |step| {
+            let mut already = None;
+            for record in records {
+                let messages = self.messages.remove(&record.intent.id).unwrap_or_default();
+                if !end(step, run, record, messages)? {
+                    already.get_or_insert(record.intent.id);
                 }
-                insert(step, run, &json, record.intent.created_unix_ms)?;
-                update(step, &json)?;
             }
-            let rows = messages.into_iter().flat_map(|kept| kept.into_rows(record.epoch));
-            let row: i64 = step.query_row("SELECT row FROM call WHERE id = ?", [&json.id], |row| row.get(0))?;
-            let mut insert = step.prepare_cached("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
-            for m in rows {
-                let at_us = i64::try_from(m.at_us).unwrap_or(i64::MAX);
-                insert.execute(params![
-                    row,
-                    m.number,
-                    at_us,
-                    m.sent,
-                    m.again,
-                    m.transport,
-                    m.local,
-                    m.peer,
-                    m.bytes
-                ])?;
-            }
-            Ok(true)
+            Ok(already)
         });
-        match written {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(StoreError::EndedAlready(id)),
+        match ended {
+            Ok(None) => Ok(()),
+            Ok(Some(already)) => Err(StoreError::EndedAlready(already)),
             Err(error) => Err(StoreError::of(&self.path, error)),
         }
     }
@@ -390,6 +378,25 @@ fn insert(step: &Transaction<'_>, run: &str, call: &CallJson, created_unix_ms: u
         written(call)?
     ])
     .map(drop)
+}
+
+/// Writes down how a call ended; false when that is recorded already.
+fn end(step: &Transaction<'_>, run: &str, record: &CallRecord, messages: Kept) -> rusqlite::Result<bool> {
+    let json = CallJson::ended(record, &Told::default());
+    if !update(step, &json)? {
+        if exists(step, &json.id)? {
+            return Ok(false);
+        }
+        insert(step, run, &json, record.intent.created_unix_ms)?;
+        update(step, &json)?;
+    }
+    let row: i64 = step.prepare_cached("SELECT row FROM call WHERE id = ?")?.query_row([&json.id], |row| row.get(0))?;
+    let mut insert = step.prepare_cached("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+    for m in messages.into_rows(record.epoch) {
+        let at_us = i64::try_from(m.at_us).unwrap_or(i64::MAX);
+        insert.execute(params![row, m.number, at_us, m.sent, m.again, m.transport, m.local, m.peer, m.bytes])?;
+    }
+    Ok(true)
 }
 
 fn update(step: &Transaction<'_>, call: &CallJson) -> rusqlite::Result<bool> {

@@ -75,6 +75,19 @@ fn an_end_is_written_once_with_its_messages() {
 }
 
 #[test]
+fn of_many_ends_those_that_are_new_are_written() {
+    let (_kept, path) = directory();
+    let mut store = open(&path);
+    store.admit_all(&[intent(1), intent(2), intent(3)]).unwrap();
+    store.observed(intent(3).id, &observed(3, true, b"INVITE"));
+    store.ended(&record(intent(2))).unwrap();
+    let ended = store.ended_all(&[1, 2, 3, 4].map(|number| record(intent(number))));
+    assert!(matches!(ended, Err(StoreError::EndedAlready(already)) if already == intent(2).id));
+    assert_eq!(kinds(&store), vec![Some("answered".to_owned()); 4]);
+    assert_eq!(store.messages(3).unwrap().len(), 1);
+}
+
+#[test]
 fn what_others_tell_of_a_call_is_added_to_it() {
     let (_kept, path) = directory();
     let mut store = open(&path);
@@ -215,16 +228,16 @@ fn the_first_call_that_ends_takes_old_records_along() {
         place(&mut store, number, answered());
     }
     place(&mut store, 101, None);
-    Ledger::ended(&mut store, &record(intent(101))).unwrap();
+    Ledger::ended(&mut store, &[record(intent(101))]).unwrap();
     let numbers = |store: &Store| store.list(&Filter::default()).unwrap().len();
     // Only what was older than 100 ms when call 101 was created, and only once.
     assert_eq!(numbers(&store), 3);
     place(&mut store, 999, None);
-    Ledger::ended(&mut store, &record(intent(999))).unwrap();
+    Ledger::ended(&mut store, &[record(intent(999))]).unwrap();
     assert_eq!(numbers(&store), 4);
     let mut for_ever = open(&path).keeping(None);
     place(&mut for_ever, 2_000, None);
-    Ledger::ended(&mut for_ever, &record(intent(2_000))).unwrap();
+    Ledger::ended(&mut for_ever, &[record(intent(2_000))]).unwrap();
     assert_eq!(numbers(&for_ever), 5);
 }
 

@@ -24,12 +24,12 @@ pub trait Ledger: Send {
     /// for a call that came in also what crossed it before the call was accepted.
     fn observed(&mut self, message: &Observed, record: RecordId);
 
-    /// A call ended that was admitted, or that came in. Of the latter nothing is known before if its
-    /// [`Accept::admit`](crate::agent::Accept) was not set.
+    /// Calls ended that were admitted, or that came in. Of the latter nothing is known before if
+    /// [`Accept::admit`](crate::agent::Accept) was not set. Those that wait to be admitted wait for this too.
     ///
     /// # Errors
     /// The first one is what [`Client::shutdown`](super::Client::shutdown) returns.
-    fn ended(&mut self, record: &CallRecord) -> Result<(), String>;
+    fn ended(&mut self, records: &[CallRecord]) -> Result<(), String>;
 }
 
 /// Messages that may wait for a slow store; more are not kept. Calls always are.
@@ -148,7 +148,7 @@ impl Clerk {
                 match entry {
                     Entry::Admit(intent) => intents.push(*intent),
                     Entry::Observed(message) => self.note(message),
-                    Entry::Ended(record) => records.push(record),
+                    Entry::Ended(record) => records.push(*record),
                 }
             }
             // Intents before records: many calls share one sync, and no end that waits with them is older than its own.
@@ -156,9 +156,7 @@ impl Clerk {
                 self.admit(intents);
             }
             self.strays.trim();
-            for record in records {
-                self.end(&record);
-            }
+            self.end(records);
         }
         self.fault.map_or(Ok(()), Err)
     }
@@ -192,12 +190,16 @@ impl Clerk {
         }
     }
 
-    fn end(&mut self, record: &CallRecord) {
-        let admitted = self.open.remove(&record.intent.call).is_some();
-        // What was refused for want of a record has none, whichever way it was to go.
-        let refused = matches!(record.outcome, Outcome::Refused { .. });
-        let kept = admitted || record.intent.direction == CallDirection::Inbound && !refused;
-        if kept && let Err(error) = self.ledger.ended(record) {
+    fn end(&mut self, mut records: Vec<CallRecord>) {
+        records.retain(|record| {
+            let admitted = self.open.remove(&record.intent.call).is_some();
+            // What was refused for want of a record has none, whichever way it was to go.
+            let refused = matches!(record.outcome, Outcome::Refused { .. });
+            admitted || record.intent.direction == CallDirection::Inbound && !refused
+        });
+        if !records.is_empty()
+            && let Err(error) = self.ledger.ended(&records)
+        {
             self.fault.get_or_insert(error);
         }
     }
@@ -231,9 +233,10 @@ mod tests {
             let message = MessageRef::parse(&message.redacted).unwrap();
             let _ = self.lines.send(format!("observed {} {record}", message.call_id().unwrap()));
         }
-        fn ended(&mut self, record: &CallRecord) -> Result<(), String> {
-            self.lines.send(format!("ended {}", record.intent.call_id)).unwrap();
-            Err(format!("no room for {}", record.intent.call_id))
+        fn ended(&mut self, records: &[CallRecord]) -> Result<(), String> {
+            let names: Vec<&str> = records.iter().map(|record| record.intent.call_id.as_str()).collect();
+            self.lines.send(format!("ended {}", names.join(" "))).unwrap();
+            Err(format!("no room for {}", names.join(" ")))
         }
     }
 
@@ -296,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn intents_that_wait_share_one_admission() {
+    fn intents_that_wait_share_one_admission_and_records_one_writing() {
         let (tell, mut happenings) = mpsc::unbounded_channel();
         let (lines, said) = channel();
         let (leave, leaves) = channel();
@@ -306,7 +309,8 @@ mod tests {
         for name in 2..=4 {
             book.admit(Box::new(intent(name, CallDirection::Outbound)));
         }
-        // Ended while its admission waits: written after it.
+        // Ended while their admission waits: written after it, at once.
+        book.ended(record(intent(3, CallDirection::Outbound)));
         book.ended(record(intent(4, CallDirection::Outbound)));
         book.observed(observed(Some(1), "1"));
         book.observed(observed(Some(9), "9"));
@@ -316,13 +320,13 @@ mod tests {
         for name in 1..=4 {
             assert_eq!(admitted(&mut happenings), (CallId::new(name, 0), Ok(())));
         }
-        assert_eq!(said.recv().unwrap(), "ended 4");
+        assert_eq!(said.recv().unwrap(), "ended 3 4");
         book.ended(record(intent(9, CallDirection::Outbound)));
         book.ended(record(intent(10, CallDirection::Inbound)));
         drop(book);
         // The call that was not admitted is not kept, the one that came in is, and the first error is told.
         assert_eq!(said.recv().unwrap(), "ended 10");
-        assert_eq!(thread.join().unwrap(), Err("no room for 4".to_owned()));
+        assert_eq!(thread.join().unwrap(), Err("no room for 3 4".to_owned()));
     }
 
     #[test]

@@ -1,20 +1,8 @@
 //! What `listen` keeps of the calls that it answers, and what it does when it cannot keep any.
 
 use crate::home::{Home, finish, signal, start};
-use crate::listening::{Listener, Peer, to_tag};
+use crate::listening::Listener;
 use std::os::unix::fs::PermissionsExt;
-
-/// A caller is connected, and its call is up.
-#[track_caller]
-fn talking(listener: &mut Listener) -> Peer {
-    let peer = Peer::new(listener.at());
-    peer.say("INVITE", 1, "", "");
-    let ok = peer.hear("SIP/2.0 200");
-    peer.say("ACK", 1, to_tag(&ok), "");
-    listener.next("incoming");
-    listener.next("answered");
-    peer
-}
 
 #[test]
 fn a_call_that_came_in_is_drawn_from_its_invite_to_the_end() {
@@ -73,19 +61,22 @@ fn no_messages_and_no_store_are_kept_when_they_are_not_wanted() {
 fn a_call_that_was_up_when_it_was_killed_is_interrupted() {
     let home = Home::new();
     let mut listener = Listener::start(&home, "");
-    let peer = talking(&mut listener);
+    let caller = start(&mut home.caller(listener.at(), "--talk 60s"));
+    listener.next("incoming");
+    listener.next("answered");
     let row = home.rows().remove(0);
     assert_eq!((&row["direction"], &row["outcome"]), (&"inbound".into(), &serde_json::Value::Null));
     signal(listener.pid(), "KILL");
     listener.end();
-    let mut next = Listener::start(&home, "");
+    let next = Listener::start(&home, "");
     let rows = home.rows();
     assert_eq!((rows.len(), &rows[0]["outcome"]["kind"]), (1, &"interrupted".into()));
     assert_eq!(rows[0]["id"], row["id"]);
-    drop(peer);
-    talking(&mut next);
+    home.invite(next.at(), "--talk 0").expect(0);
     next.stop("TERM").expect(143);
     assert_eq!(home.rows().len(), 2);
+    signal(caller.id(), "INT");
+    finish(caller);
 }
 
 #[test]
