@@ -86,6 +86,23 @@ fn a_connection_on_which_nothing_comes_is_closed_and_one_that_speaks_is_not() {
 }
 
 #[test]
+fn a_message_that_never_becomes_whole_does_not_keep_its_connection() {
+    let limits = Limits::default();
+    let mut agent = agent(limits.clone());
+    let drips = connection(&mut agent, Instant::ZERO, "192.0.2.8:1001");
+    let lives = connection(&mut agent, Instant::ZERO, "192.0.2.9:1001");
+    let (half, idle) = (Instant::ZERO + limits.flow_idle / 2, Instant::ZERO + limits.flow_idle);
+    for now in [Instant::ZERO, half] {
+        agent.handle_stream(now, drips, b"x");
+        agent.handle_stream(now, lives, b"\r\n\r\n");
+    }
+    agent.handle_timeout(idle);
+    assert_eq!(closed(&mut agent), [drips]);
+    agent.handle_timeout(half + limits.flow_idle);
+    assert_eq!(closed(&mut agent), [lives]);
+}
+
+#[test]
 fn requests_beyond_the_transactions_are_answered_503() {
     let mut agent = agent(Limits { transactions: 2, ..Limits::default() });
     let (local, peer) = (at("192.0.2.1:5060"), at("192.0.2.9:5060"));

@@ -226,10 +226,18 @@ impl Agent {
         let idle = now + self.config.limits.flow_idle;
         let Some(entry) = self.flows.get_mut(flow) else { return };
         let (Some(framer), Some(peer)) = (&mut entry.framer, entry.peer) else { return };
+        let begins = framer.buffered() == 0;
         framer.push(chunk);
-        self.set_flow_deadline(flow, Some(idle));
+        // Octets alone are no sign of life: a message that comes drop by drop has this long to become whole.
+        if begins {
+            self.set_flow_deadline(flow, Some(idle));
+        }
         while let Some(framer) = self.flows.get_mut(flow).and_then(|entry| entry.framer.as_mut()) {
-            match framer.next() {
+            let frame = framer.next();
+            if let Some(Ok(_)) = frame {
+                self.set_flow_deadline(flow, Some(idle));
+            }
+            match frame {
                 None => break,
                 Some(Ok(Frame::Message(bytes))) => self.handle_bytes(now, flow, peer, &bytes),
                 Some(Ok(Frame::Ping)) => {
