@@ -5,7 +5,7 @@ use super::args::OutputFormat;
 use super::phone::now_unix_ms;
 use crate::agent::{Binding, Event, Failure, Observed};
 use crate::record::{CallJson, ReceivedJson, timestamp};
-use crate::report::text::visible;
+use crate::report::text::{harmless, visible};
 use crate::time::Epoch;
 use serde::Serialize;
 use serde::ser::SerializeMap;
@@ -85,7 +85,7 @@ impl Printer {
             OutputFormat::Jsonl => serde_json::to_string(value),
             OutputFormat::Text | OutputFormat::Json => serde_json::to_string_pretty(value),
         };
-        self.data(&format!("{}\n", text.unwrap_or_default()));
+        self.data(&format!("{}\n", harmless(text.unwrap_or_default())));
     }
 
     /// A document of these fields, in this order.
@@ -233,7 +233,7 @@ impl Happened {
     /// The event on one line, without its end.
     #[must_use]
     pub fn line(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+        harmless(serde_json::to_string(self).unwrap_or_default())
     }
 }
 

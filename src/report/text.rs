@@ -18,6 +18,26 @@ pub fn visible(bytes: &[u8]) -> String {
     out
 }
 
+/// `json` with the characters escaped that could change a terminal: JSON itself escapes those below U+0020 alone.
+#[must_use]
+pub fn harmless(json: String) -> String {
+    let harms = |c: char| c != '\n' && (c.is_control() || is_steering(c));
+    if !json.contains(harms) {
+        return json;
+    }
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if harms(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// `text` in at most `width` characters; what is cut is told by `..`.
 #[must_use]
 pub fn clipped(text: &str, width: usize) -> String {
@@ -39,6 +59,15 @@ const fn is_steering(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_is_the_same_without_what_changes_a_terminal() {
+        let (text, tag) = ("\u{9b}2J \u{7f}\u{202e} é", '\u{e0001}');
+        let json = format!("{{\n  \"x\": \"{text}{tag}\"\n}}");
+        let shown = harmless(json.clone());
+        assert_eq!(shown, "{\n  \"x\": \"\\u009b2J \\u007f\\u202e é\\udb40\\udc01\"\n}");
+        assert_eq!(harmless("{\"x\": \"é\"}\n".to_owned()), "{\"x\": \"é\"}\n");
+    }
 
     #[test]
     fn ordinary_text_stays_as_it_is() {
