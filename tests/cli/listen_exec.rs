@@ -75,6 +75,18 @@ fn nonsense_is_noted_and_a_flood_of_it_is_borne() {
 }
 
 #[test]
+fn the_headers_of_a_script_have_an_end() {
+    let home = Home::new();
+    let script = "seq 20000 | sed 's,.*,header X-By-&=1,'; echo answer";
+    let listener = by(&home, script, "--once");
+    let call = home.invite(listener.at(), "--talk 0").expect(0).json();
+    let received = call["headers_received"].to_string();
+    assert!(received.contains("X-By-64\"") && !received.contains("X-By-65\""), "{call}");
+    let run = listener.end().expect(0);
+    assert!(run.err.contains("header `X-By-65` is left out"), "{}", run.err);
+}
+
+#[test]
 fn an_answered_call_outlives_its_script() {
     let home = Home::new();
     let mut listener = by(&home, "echo answer", "--talk 500ms --once");

@@ -63,6 +63,10 @@ pub(super) enum Fate {
 /// The notes that one call makes: a command that talks nonsense is not followed to its end.
 const NOTES: usize = 16;
 
+/// The header fields of an answer: a command that adds them without end would fill the memory, and its caller would
+/// not read them.
+const HEADERS: usize = 64;
+
 /// Sees one INVITE through.
 pub(super) async fn attend(
     incoming: Incoming,
@@ -141,6 +145,9 @@ impl Desk {
                 Said::Order(Order::Header(name, value)) => {
                     let mut headers = Headers::default();
                     match headers.add_pair(&name, &value, self.policy.held) {
+                        Ok(()) if self.headers.len() >= HEADERS => {
+                            self.note(format!("header `{name}` is left out: there are {HEADERS} already")).await;
+                        }
                         Ok(()) => self.headers.append(&mut headers.fields),
                         Err(error) => self.note(error.to_string()).await,
                     }
