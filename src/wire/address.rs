@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
-use super::grammar::{self, Cursor, TOKEN, is_lws, trim};
+use super::grammar::{self, Cursor, TOKEN, VALUE, is_lws, trim};
 use super::header::{HeaderError, HeaderErrorKind, TypedHeader};
 use super::name::HeaderId;
-use super::params::Params;
-use super::scan::find;
-use super::uri::{Uri, UriError, UriErrorKind};
+use super::params::{Params, Reader};
+use super::scan::{UNMARKED, find};
+use super::uri::{Uri, UriError};
 use super::{bound, unfolded};
 
 /// The name before an address, as written.
@@ -65,15 +65,13 @@ impl<'a> NameAddr<'a> {
         Self::parse_with(value, |_, _| true)
     }
 
-    fn parse_with(
-        value: &'a [u8],
-        mut check: impl FnMut(&'a str, Option<&'a str>) -> bool,
-    ) -> Result<Self, HeaderError> {
-        let mut cursor = Cursor::new(value);
+    fn parse_with(value: &'a [u8], check: impl FnMut(&'a str, Option<&'a str>) -> bool) -> Result<Self, HeaderError> {
+        let mut marks = UNMARKED;
+        let mut cursor = Cursor::marked(value, &mut marks);
         if cursor.peek().is_none() {
             return cursor.fail(HeaderErrorKind::Empty);
         }
-        let display = display_name(&mut cursor)?;
+        let display = if cursor.peek() == Some(b'<') { None } else { display_name(&mut cursor)? };
         let angled = cursor.eat(b'<');
         let at = cursor.at();
         let rest = cursor.rest();
@@ -91,19 +89,15 @@ impl<'a> NameAddr<'a> {
         }
         let malformed =
             |error: UriError| HeaderError { kind: HeaderErrorKind::Uri(error.kind), offset: at + error.offset };
-        let Some(raw) = cursor.take(end) else {
-            return Err(malformed(UriError { kind: UriErrorKind::Character, offset: 0 }));
+        let uri = match cursor.text() {
+            Some((text, marks)) => Uri::within(text, marks, at, at + end),
+            None => Uri::parse(rest.get(..end).unwrap_or_default()),
         };
-        let uri = Uri::of(raw).map_err(malformed)?;
-        cursor.skip(usize::from(angled));
-        let mut tag = None;
-        let params = Params::header(&mut cursor, |name, value| {
-            if name.len() == 3 && name.eq_ignore_ascii_case("tag") {
-                tag = tag.or(value);
-            }
-            check(name, value)
-        })?;
-        Ok(Self { display, uri, params, tag })
+        let uri = uri.map_err(malformed)?;
+        cursor.skip(end + usize::from(angled));
+        let mut known = Known { tag: None, check };
+        let params = Params::header(&mut cursor, &mut known)?;
+        Ok(Self { display, uri, params, tag: known.tag })
     }
 
     /// The tag; `None` when absent (RFC 2543 peers send none).
@@ -122,11 +116,32 @@ impl<'a> NameAddr<'a> {
     }
 }
 
-/// The display name here, up to the `<` that must follow one. Nothing is consumed before a bare `addr-spec`.
-fn display_name<'a>(cursor: &mut Cursor<'a>) -> Result<Option<DisplayName<'a>>, HeaderError> {
-    if cursor.peek() == Some(b'<') {
-        return Ok(None);
+/// The tag, noted while parameters are checked.
+struct Known<'a, C> {
+    tag: Option<&'a str>,
+    check: C,
+}
+
+impl<'a, C: FnMut(&'a str, Option<&'a str>) -> bool> Reader<'a> for &mut Known<'a, C> {
+    #[inline]
+    fn usual(&mut self, cursor: &mut Cursor<'a, '_>) -> Option<()> {
+        if self.tag.is_some() || !cursor.eat_all(b";tag=") {
+            return None;
+        }
+        self.tag = Some(cursor.param_value(VALUE)?);
+        Some(())
     }
+
+    fn check(&mut self, name: &'a str, value: Option<&'a str>) -> bool {
+        if name.len() == 3 && name.eq_ignore_ascii_case("tag") {
+            self.tag = self.tag.or(value);
+        }
+        (self.check)(name, value)
+    }
+}
+
+/// The display name here, up to the `<` that must follow one. Nothing is consumed before a bare `addr-spec`.
+fn display_name<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Option<DisplayName<'a>>, HeaderError> {
     let start = cursor.at();
     let too_long = HeaderError { kind: HeaderErrorKind::DisplayName, offset: start };
     if cursor.peek() == Some(b'"') {

@@ -9,6 +9,7 @@ use std::fmt;
 
 use super::grammar::{self, BARE, Cursor, QUOTED, TOKEN};
 use super::params::unescaped;
+use super::scan::{Marks, UNMARKED};
 use super::{HeaderError, HeaderErrorKind, HeaderId, Quoted, TypedHeader, bound};
 
 /// The value of `WWW-Authenticate` or `Proxy-Authenticate`.
@@ -26,7 +27,8 @@ impl<'a> Challenge<'a> {
     /// # Errors
     /// [`HeaderError`] if there is no scheme, or `Digest` has no realm or nonce, or a parameter is broken or doubled.
     pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
-        match Parameters::of(value)? {
+        let mut marks = UNMARKED;
+        match Parameters::of(value, &mut marks)? {
             Scheme::Digest(parameters) => DigestChallenge::of(parameters).map(Self::Digest),
             Scheme::Other(scheme) => Ok(Self::Other(scheme)),
         }
@@ -55,7 +57,7 @@ pub struct DigestChallenge<'a> {
 }
 
 impl<'a> DigestChallenge<'a> {
-    fn of(mut parameters: Parameters<'a>) -> Result<Self, HeaderError> {
+    fn of(mut parameters: Parameters<'a, '_>) -> Result<Self, HeaderError> {
         let (mut realm, mut nonce, mut found) = (None, None, Self::default());
         while let Some(parameter) = parameters.next()? {
             match parameter.name() {
@@ -112,7 +114,8 @@ impl<'a> Credentials<'a> {
     /// [`HeaderError`] if there is no scheme, or `Digest` lacks what RFC 7616 §3.4 demands, or a parameter is broken or
     /// doubled.
     pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
-        match Parameters::of(value)? {
+        let mut marks = UNMARKED;
+        match Parameters::of(value, &mut marks)? {
             Scheme::Digest(parameters) => DigestCredentials::of(parameters).map(Self::Digest),
             Scheme::Other(scheme) => Ok(Self::Other(scheme)),
         }
@@ -147,7 +150,7 @@ pub struct DigestCredentials<'a> {
 }
 
 impl<'a> DigestCredentials<'a> {
-    fn of(mut parameters: Parameters<'a>) -> Result<Self, HeaderError> {
+    fn of(mut parameters: Parameters<'a, '_>) -> Result<Self, HeaderError> {
         let (mut username, mut realm, mut nonce, mut uri, mut response) = (None, None, None, None, None);
         let mut found = Self::default();
         while let Some(parameter) = parameters.next()? {
@@ -255,14 +258,14 @@ headers! {
     ProxyAuthenticationInfo(AuthenticationInfo);
 }
 
-enum Scheme<'a> {
-    Digest(Parameters<'a>),
+enum Scheme<'a, 'm> {
+    Digest(Parameters<'a, 'm>),
     Other(&'a str),
 }
 
 /// `name=value` pairs separated by commas, read one after the other.
-struct Parameters<'a> {
-    cursor: Cursor<'a>,
+struct Parameters<'a, 'm> {
+    cursor: Cursor<'a, 'm>,
     count: usize,
 }
 
@@ -294,9 +297,9 @@ names! {
     Username Realm Nonce Uri Response Algorithm Cnonce Opaque Qop Nc Userhash Domain Stale Nextnonce Rspauth
 }
 
-impl<'a> Parameters<'a> {
-    fn of(value: &'a [u8]) -> Result<Scheme<'a>, HeaderError> {
-        let mut cursor = Cursor::new(value);
+impl<'a, 'm> Parameters<'a, 'm> {
+    fn of(value: &'a [u8], marks: &'m mut Marks) -> Result<Scheme<'a, 'm>, HeaderError> {
+        let mut cursor = Cursor::marked(value, marks);
         let scheme = cursor.run(TOKEN, HeaderErrorKind::Parameter)?;
         if !scheme.eq_ignore_ascii_case("Digest") {
             return Ok(Scheme::Other(scheme));
@@ -346,10 +349,10 @@ impl<'a> Parameters<'a> {
 
 /// A quoted string after its opening quote, as written, and whether it has neither escapes nor folds. Controls are
 /// refused: what is sent back must pass the guard of `Writer`.
-fn quoted<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a str, bool), HeaderError> {
+fn quoted<'a>(cursor: &mut Cursor<'a, '_>) -> Result<(&'a str, bool), HeaderError> {
     let (start, mut is_plain) = (cursor.at(), true);
     loop {
-        cursor.skip_far(QUOTED);
+        cursor.pass(QUOTED);
         match cursor.peek() {
             Some(b'"') => break,
             Some(b'\\')

@@ -1,7 +1,7 @@
 //! The character classes of RFC 3261 §25.1 and a cursor over a header value that treats a fold as a space.
 
 use super::header::{HeaderError, HeaderErrorKind};
-use super::scan;
+use super::scan::{self, Marks};
 
 /// A token character.
 pub(crate) const TOKEN: u16 = 1;
@@ -98,16 +98,20 @@ pub(crate) fn skip(bytes: &[u8], mut at: usize, mask: u16) -> usize {
     at
 }
 
-/// [`skip`] for what goes on for long, in one class.
-#[inline]
-pub(crate) fn skip_far(bytes: &[u8], mut at: usize, class: u16) -> usize {
-    let of = |octet: u8| CLASS.get(usize::from(octet)).copied().unwrap_or_default();
-    while let Some(&[a, b, c, d]) = bytes.get(at..at + 4).and_then(<[u8]>::first_chunk)
-        && of(a) & of(b) & of(c) & of(d) & class != 0
-    {
-        at += 4;
+/// [`skip`] with the marks of `bytes`, for a class that has all letters and digits.
+#[inline(always)]
+pub(crate) fn skip_marked(bytes: &[u8], marks: &Marks, mut at: usize, mask: u16) -> usize {
+    loop {
+        let plain = scan::unmarked(marks, at);
+        at += plain;
+        if plain == 8 {
+            continue;
+        }
+        match bytes.get(at) {
+            Some(&octet) if is(octet, mask) => at += 1,
+            _ => return at.min(bytes.len()),
+        }
     }
-    skip(bytes, at, class)
 }
 
 /// Whether `bytes` is one non-empty run of `mask`.
@@ -146,7 +150,7 @@ pub(crate) fn number(digits: &[u8]) -> Option<u32> {
 }
 
 /// Splits a comma list (RFC 3261 §7.3.1), leaving commas within quotes and angle brackets alone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Elements<'a> {
     rest: Option<&'a [u8]>,
 }
@@ -160,11 +164,17 @@ impl<'a> Elements<'a> {
 impl<'a> Iterator for Elements<'a> {
     type Item = &'a [u8];
 
+    #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
-        let rest = self.rest?;
+        self.rest.map(|rest| self.cut(rest))
+    }
+}
+
+impl<'a> Elements<'a> {
+    fn cut(&mut self, rest: &'a [u8]) -> &'a [u8] {
         let end = if scan::holds(b',', rest) { element_end(rest) } else { rest.len() };
         self.rest = rest.get(end + 1..);
-        rest.get(..end).map(trim)
+        trim(rest.get(..end).unwrap_or_default())
     }
 }
 
@@ -185,18 +195,32 @@ fn element_end(bytes: &[u8]) -> usize {
 }
 
 /// A place in a header value.
-#[derive(Clone, Debug)]
-pub(crate) struct Cursor<'a> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cursor<'a, 'm> {
     bytes: &'a [u8],
-    /// The value as text, if all of it is: looked at once rather than for each piece.
+    marks: &'m Marks,
+    /// The value as text, where that was looked at once rather than for each piece, and all of it is.
     text: Option<&'a str>,
     at: usize,
 }
 
-impl<'a> Cursor<'a> {
+/// For values that are not marked.
+pub(crate) static PLAIN: Marks = scan::UNMARKED;
+
+impl<'a, 'm> Cursor<'a, 'm> {
+    /// For a value that is short, or seldom read.
     #[inline]
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        let mut cursor = Self { bytes, text: std::str::from_utf8(bytes).ok(), at: 0 };
+        let mut cursor = Self { bytes, marks: &PLAIN, text: None, at: 0 };
+        cursor.lws();
+        cursor
+    }
+
+    /// For a value of many parts: it is marked, and looked at as text, as a whole.
+    #[inline]
+    pub(crate) fn marked(bytes: &'a [u8], marks: &'m mut Marks) -> Self {
+        scan::mark(bytes, marks);
+        let mut cursor = Self { bytes, marks, text: std::str::from_utf8(bytes).ok(), at: 0 };
         cursor.lws();
         cursor
     }
@@ -207,13 +231,19 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
-    /// What is left as text; `None` when the value is not UTF-8.
-    pub(crate) fn rest_text(&self) -> Option<&'a str> {
-        self.text.and_then(|text| text.get(self.at..))
+    /// The whole value as text, where it is that, and its marks.
+    #[inline]
+    pub(crate) fn text(&self) -> Option<(&'a str, &'m Marks)> {
+        Some((self.text?, self.marks))
     }
 
     #[inline]
@@ -235,14 +265,13 @@ impl<'a> Cursor<'a> {
         std::str::from_utf8(self.since(start)).ok()
     }
 
-    /// Passes over what is in one class and goes on for long.
+    /// Passes over what is in `mask`.
     #[inline]
-    pub(crate) fn skip_far(&mut self, class: u16) {
-        self.at = skip_far(self.bytes, self.at, class);
+    pub(crate) fn pass(&mut self, mask: u16) {
+        self.at = skip_marked(self.bytes, self.marks, self.at, mask);
     }
 
     /// The next `octets` as text, consumed; `None` when they are not UTF-8.
-    #[inline]
     pub(crate) fn take(&mut self, octets: usize) -> Option<&'a str> {
         let start = self.at;
         self.skip(octets);
@@ -257,6 +286,12 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(crate) fn skip(&mut self, octets: usize) {
         self.at = self.at.saturating_add(octets).min(self.bytes.len());
+    }
+
+    /// Goes to another place.
+    #[inline]
+    pub(crate) fn skip_to(&mut self, at: usize) {
+        self.at = at.min(self.bytes.len());
     }
 
     #[inline]
@@ -275,6 +310,30 @@ impl<'a> Cursor<'a> {
         found
     }
 
+    /// Consumes `text` if it is here.
+    #[inline(always)]
+    pub(crate) fn eat_all<const N: usize>(&mut self, text: &[u8; N]) -> bool {
+        let found = self.bytes.get(self.at..self.at + N).is_some_and(|here| here == text);
+        if found {
+            self.at += N;
+        }
+        found
+    }
+
+    /// The run of `mask` here as text if it is not empty and one more parameter, or nothing, follows.
+    #[inline(always)]
+    pub(crate) fn param_value(&mut self, mask: u16) -> Option<&'a str> {
+        let start = self.at;
+        self.pass(mask);
+        self.text_since(start).filter(|value| !value.is_empty() && self.at_param_end())
+    }
+
+    /// Whether a parameter ends here as it usually does.
+    #[inline(always)]
+    pub(crate) fn at_param_end(&self) -> bool {
+        matches!(self.peek(), None | Some(b';'))
+    }
+
     pub(crate) fn fail<T>(&self, kind: HeaderErrorKind) -> Result<T, HeaderError> {
         Err(HeaderError { kind, offset: self.at })
     }
@@ -288,7 +347,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(crate) fn run(&mut self, mask: u16, kind: HeaderErrorKind) -> Result<&'a str, HeaderError> {
         let start = self.at;
-        self.at = skip(self.bytes, self.at, mask);
+        self.pass(mask);
         match self.text_since(start) {
             Some(text) if !text.is_empty() => Ok(text),
             _ => self.fail(kind),
@@ -320,7 +379,7 @@ impl<'a> Cursor<'a> {
         self.expect(b'"', HeaderErrorKind::Quote)?;
         let start = self.at;
         loop {
-            self.at = skip_far(self.bytes, self.at, QUOTED);
+            self.pass(QUOTED);
             match self.peek() {
                 None => return self.fail(HeaderErrorKind::Quote),
                 Some(b'"') => {

@@ -4,7 +4,7 @@ use super::bound;
 use super::grammar::{Elements, trim};
 use super::header::{CSeq, CallId, HeaderError, HeaderErrorKind, MaxForwards, TypedHeader, unfolded};
 use super::name::{HeaderId, Method, Status};
-use super::scan::{Damage, Declared, Index, ParseError, ParseErrorKind, Slot, Span, StartLine};
+use super::scan::{Damage, Declared, Index, ParseError, ParseErrorKind, Slot, Span, StartLine, holds};
 use super::uri::{Uri, UriError};
 use super::{From, To, Via};
 
@@ -203,11 +203,10 @@ impl<B: AsRef<[u8]>> Message<B> {
 
     /// The first value of a header, parsed. `None` is missing, an error is broken.
     pub fn get<'m, T: TypedHeader<'m>>(&'m self) -> Option<Result<T, HeaderError>> {
-        let slot = self.slots(T::ID).next()?;
-        if T::ID.is_comma_list() {
+        let value = self.slots(T::ID).next()?.value(self.bytes());
+        if T::ID.is_comma_list() && (holds(b',', value) || value.is_empty()) {
             return self.get_all().next();
         }
-        let value = slot.value(self.bytes());
         (!(T::SKIPS_EMPTY && value.is_empty())).then(|| T::parse(value))
     }
 
@@ -322,17 +321,42 @@ impl<B: AsRef<[u8]>> Message<B> {
     }
 
     /// The values of a header, comma lists taken apart, each trimmed.
-    fn elements(&self, id: HeaderId) -> impl Iterator<Item = &[u8]> {
-        let bytes = self.bytes();
-        self.slots(id).flat_map(move |slot| {
-            let value = slot.value(bytes);
-            let (list, whole) = if id.is_comma_list() { (value, None) } else { (&[][..], Some(value)) };
-            whole.into_iter().chain(Elements::of(list))
-        })
+    #[inline]
+    fn elements(&self, id: HeaderId) -> Values<'_> {
+        let slots = self.index.slots_among(id).iter();
+        Values { bytes: self.bytes(), slots, id, is_list: id.is_comma_list(), list: Elements::default() }
     }
 
     fn span(&self, (start, end): Span) -> &[u8] {
         self.bytes().get(usize::from(start)..usize::from(end)).unwrap_or_default()
+    }
+}
+
+/// The walk of [`Message::get_all`].
+struct Values<'m> {
+    bytes: &'m [u8],
+    slots: std::slice::Iter<'m, Slot>,
+    id: HeaderId,
+    is_list: bool,
+    /// What is left of a list.
+    list: Elements<'m>,
+}
+
+impl<'m> Iterator for Values<'m> {
+    type Item = &'m [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'m [u8]> {
+        loop {
+            if let Some(element) = self.list.next() {
+                return Some(element);
+            }
+            let value = self.slots.find(|slot| slot.is(self.id))?.value(self.bytes);
+            if !self.is_list || (!value.is_empty() && !holds(b',', value)) {
+                return Some(value);
+            }
+            self.list = Elements::of(value);
+        }
     }
 }
 

@@ -147,6 +147,7 @@ const CHAINS: ([u8; BUCKETS], [u8; KNOWN.len()]) = {
     (heads, next)
 };
 /// The first and the last octets of a name, as many as fit a word and do not exceed it.
+#[inline(always)]
 const fn ends(name: &[u8]) -> (u64, u64) {
     if let (Some(first), Some(last)) = (name.first_chunk::<8>(), name.last_chunk::<8>()) {
         (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
@@ -159,11 +160,19 @@ const fn ends(name: &[u8]) -> (u64, u64) {
     }
 }
 
-static ENDS: [(u64, u64); KNOWN.len()] = {
-    let mut all = [(0, 0); KNOWN.len()];
+/// What the canonical spelling of a name is told by: its length and its ends.
+struct Spelling {
+    id: HeaderId,
+    length: usize,
+    ends: (u64, u64),
+}
+
+static SPELLINGS: [Spelling; KNOWN.len()] = {
+    let mut all = [const { Spelling { id: HeaderId::Other, length: 0, ends: (0, 0) } }; KNOWN.len()];
     let mut i = 0;
     while i < KNOWN.len() {
-        all[i] = ends(KNOWN[i].1.as_bytes());
+        let (id, name) = KNOWN[i];
+        all[i] = Spelling { id, length: name.len(), ends: ends(name.as_bytes()) };
         i += 1;
     }
     all
@@ -174,18 +183,22 @@ static NEXT: [u8; KNOWN.len()] = CHAINS.1;
 
 impl HeaderId {
     /// The header of that name, long or compact, in any case (RFC 3261 §7.3.1, §7.3.3).
+    #[inline]
     pub fn of(name: &[u8]) -> Self {
-        let (first, last) = match name {
-            [] => return Self::Other,
-            [letter] => return Self::of_compact(letter.to_ascii_lowercase()),
-            [first, .., last] => (*first, *last),
-        };
-        let ends = ends(name);
-        let mut at = HEADS.get(bucket(name.len(), first, last)).copied().unwrap_or(NONE);
-        while let (Some((id, known)), Some(known_ends)) = (KNOWN.get(usize::from(at)), ENDS.get(usize::from(at))) {
-            // Nearly every peer writes the canonical spelling, and the ends of most names are all of them.
-            let same_ends = ends == *known_ends && name.len() == known.len();
-            if same_ends && name.len() <= 16 || name.eq_ignore_ascii_case(known.as_bytes()) {
+        let [first, .., last] = name else { return Self::of_compact(name.first().map_or(0, u8::to_ascii_lowercase)) };
+        let at = HEADS.get(bucket(name.len(), *first, *last)).copied().unwrap_or(NONE);
+        // Nearly every peer writes the canonical spelling, and the ends of most names are all of them.
+        match SPELLINGS.get(usize::from(at)) {
+            Some(known) if known.length == name.len() && name.len() <= 16 && known.ends == ends(name) => known.id,
+            Some(_) => Self::in_chain(name, at),
+            None => Self::Other,
+        }
+    }
+
+    /// The header of that name in the chain that begins with the name `at`.
+    fn in_chain(name: &[u8], mut at: u8) -> Self {
+        while let Some((id, known)) = KNOWN.get(usize::from(at)) {
+            if name.eq_ignore_ascii_case(known.as_bytes()) {
                 return *id;
             }
             at = NEXT.get(usize::from(at)).copied().unwrap_or(NONE);

@@ -14,22 +14,45 @@ pub struct Params<'a> {
     raw: &'a str,
 }
 
+/// Who looks at parameters while they are read.
+pub(crate) trait Reader<'a> {
+    /// Reads a parameter, from its `;` to its end, if it is one that is known and written as it usually is. If not,
+    /// nothing is noted of it and it is read again for [`check`](Self::check).
+    #[inline]
+    fn usual(&mut self, _cursor: &mut Cursor<'a, '_>) -> Option<()> {
+        None
+    }
+
+    /// Whether this parameter, if it is one that is known, is well formed.
+    fn check(&mut self, name: &'a str, value: Option<&'a str>) -> bool;
+}
+
+impl<'a, F: FnMut(&'a str, Option<&'a str>) -> bool> Reader<'a> for F {
+    fn check(&mut self, name: &'a str, value: Option<&'a str>) -> bool {
+        self(name, value)
+    }
+}
+
 impl<'a> Params<'a> {
     pub(crate) fn trusted(raw: &'a str) -> Self {
         Self { raw }
     }
 
     /// Reads header parameters to the end of the value (RFC 3261 §25.1 `generic-param`, with white space around `;` and
-    /// `=`), and shows each to `check`, which says whether a parameter it knows is well formed.
-    pub(crate) fn header(
-        place: &mut Cursor<'a>,
-        mut check: impl FnMut(&'a str, Option<&'a str>) -> bool,
-    ) -> Result<Self, HeaderError> {
+    /// `=`), and shows them to `reader`.
+    #[inline]
+    pub(crate) fn header(place: &mut Cursor<'a, '_>, mut reader: impl Reader<'a>) -> Result<Self, HeaderError> {
         // A copy stays in registers.
-        let mut cursor = place.clone();
+        let mut cursor = *place;
         let start = cursor.at();
         let mut count = 0;
         loop {
+            let at = cursor.at();
+            if count < bound::PARAMETERS && reader.usual(&mut cursor).is_some() {
+                count += 1;
+                continue;
+            }
+            cursor.skip_to(at);
             cursor.lws();
             if !cursor.eat(b';') {
                 if cursor.peek().is_none() {
@@ -59,11 +82,11 @@ impl<'a> Params<'a> {
                     value = Some(cursor.run(VALUE, HeaderErrorKind::Parameter)?);
                 }
             }
-            if !check(name, value) {
+            if !reader.check(name, value) {
                 return Err(HeaderError { kind: HeaderErrorKind::Parameter, offset: name_at });
             }
         }
-        place.clone_from(&cursor);
+        *place = cursor;
         // Each piece was found to be text, and what stands between them is ASCII.
         Ok(Self { raw: cursor.text_since(start).unwrap_or_default() })
     }

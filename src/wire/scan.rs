@@ -175,7 +175,7 @@ impl Index {
     /// Indexes a message that begins at the first octet. `bytes` may go on beyond the message.
     pub(crate) fn of(bytes: &[u8]) -> Result<Self, ParseError> {
         let bytes = bytes.get(..bound::MESSAGE).unwrap_or(bytes);
-        let (line, mut at) = match memchr::memchr(b'\n', bytes) {
+        let (line, mut at) = match find(b'\n', bytes) {
             Some(end) => (bytes.get(..end).unwrap_or_default(), end + 1),
             None => (bytes, bytes.len()),
         };
@@ -219,11 +219,12 @@ impl Index {
     /// Notes the header whose line spans `at..end`.
     fn header(&mut self, bytes: &[u8], at: usize, end: usize, folded: bool) -> Result<(), ParseError> {
         let line = bytes.get(at..end).unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.len() > bound::HEADER_LINE {
+        if line.len() > bound::HEADER_LINE
+            && line.strip_suffix(b"\r").map_or(line.len(), <[u8]>::len) > bound::HEADER_LINE
+        {
             return Err(ParseError { kind: ParseErrorKind::HeaderTooLong, offset: at });
         }
-        let colon = find(b':', line).unwrap_or(line.len());
+        let colon = colon(bytes.get(at..).unwrap_or_default(), line);
         let (mut name, mut value) = line.split_at_checked(colon).unwrap_or_default();
         while let [shorter @ .., b' ' | b'\t'] = name {
             name = shorter;
@@ -269,12 +270,17 @@ impl Index {
     /// The slots of that header, in order.
     #[inline]
     pub(crate) fn slots(&self, id: HeaderId) -> impl Iterator<Item = Slot> {
+        self.slots_among(id).iter().copied().filter(move |slot| slot.is(id))
+    }
+
+    /// Those among which the slots of that header are.
+    #[inline]
+    pub(crate) fn slots_among(&self, id: HeaderId) -> &[Slot] {
         let slots = self.slots.as_slice();
-        let among = match self.spans.get(id as usize) {
+        match self.spans.get(id as usize) {
             Some(&(first, last)) => slots.get(usize::from(first)..=usize::from(last)).unwrap_or_default(),
             None => slots,
-        };
-        among.iter().copied().filter(move |slot| slot.is(id))
+        }
     }
 
     fn declare(&mut self, value: &[u8]) {
@@ -287,44 +293,46 @@ impl Index {
     }
 }
 
-/// The first `octet` of `bytes`. What is searched here is short: a word at a time beats a wide search, which must be set
-/// up.
-#[inline]
+/// The first `octet` of `bytes`. What is searched here is short: this beats a wider search, which must be set up.
+#[inline(always)]
 pub(crate) fn find(octet: u8, bytes: &[u8]) -> Option<usize> {
-    let (words, tail) = bytes.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
-        if let Some(found) = find_in_word(octet, *word) {
-            return Some(at * 8 + found);
+    let (blocks, tail) = bytes.as_chunks::<16>();
+    for (number, block) in blocks.iter().enumerate() {
+        if in_block(octet, block) {
+            return find_in_block(octet, block).map(|found| number * 16 + found);
         }
     }
-    tail.iter().position(|&b| b == octet).map(|found| words.len() * 8 + found)
-}
-
-/// [`find`] for what is some words away: whether a block holds the octet is a few wide instructions.
-#[inline]
-fn find_far(octet: u8, bytes: &[u8]) -> Option<usize> {
-    let (blocks, tail) = bytes.as_chunks::<16>();
-    let in_block = |block: &[u8; 16]| block.iter().fold(false, |found, &b| found | (b == octet));
-    let (at, rest) = match blocks.iter().position(in_block) {
-        Some(block) => (block * 16, bytes.get(block * 16..).unwrap_or_default()),
-        None => (blocks.len() * 16, tail),
-    };
-    find(octet, rest).map(|found| at + found)
+    match bytes.last_chunk() {
+        // What the last block has twice was looked at already.
+        Some(last) => find_in_block(octet, last).map(|found| bytes.len() - 16 + found),
+        None => tail.iter().position(|&b| b == octet),
+    }
 }
 
 /// Whether `bytes` holds `octet` at all.
 #[inline]
 pub(crate) fn holds(octet: u8, bytes: &[u8]) -> bool {
-    let Some(last) = bytes.last_chunk::<16>() else { return find(octet, bytes).is_some() };
-    let in_block = |block: &[u8; 16]| block.iter().fold(false, |found, &b| found | (b == octet));
+    let Some(last) = bytes.last_chunk() else { return bytes.contains(&octet) };
     // What the last block leaves over, the others hold.
-    in_block(last) || bytes.as_chunks::<16>().0.iter().any(in_block)
+    in_block(octet, last) || bytes.as_chunks().0.iter().any(|block| in_block(octet, block))
 }
 
-#[inline]
-fn find_in_word(octet: u8, word: [u8; 8]) -> Option<usize> {
-    let zeros = zeros(u64::from_le_bytes(word) ^ (ONES * u64::from(octet)));
-    if zeros == 0 { None } else { Some((zeros.trailing_zeros() / 8) as usize) }
+/// Some wide instructions, as there is no branch in it.
+#[inline(always)]
+fn in_block(octet: u8, block: &[u8; 16]) -> bool {
+    block.iter().fold(false, |found, &b| found | (b == octet))
+}
+
+#[inline(always)]
+fn find_in_block(octet: u8, block: &[u8; 16]) -> Option<usize> {
+    let (words, _) = block.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let zeros = zeros(u64::from_le_bytes(*word) ^ (ONES * u64::from(octet)));
+        if zeros != 0 {
+            return Some(number * 8 + (zeros.trailing_zeros() / 8) as usize);
+        }
+    }
+    None
 }
 
 /// The top bit of each octet of `word` that is zero. An octet that is zero borrows from the next one, so that only the
@@ -336,10 +344,67 @@ const fn zeros(word: u64) -> u64 {
 
 const ONES: u64 = u64::MAX / 255;
 
+/// How many octets of a value can be marked.
+const MARKED: usize = 128;
+/// For each octet of a value whether it is anything but a letter or a digit, so that runs of those are passed over a word
+/// at a time, and only the octets between them are looked at. What has no mark (a short value, the end of a long one)
+/// counts as marked, and is looked at octet by octet; so does the word after them all, which is read and never written.
+pub(crate) type Marks = [u8; MARKED + 8];
+/// Marks before [`mark`].
+pub(crate) const UNMARKED: Marks = [1; MARKED + 8];
+
+/// Marks the octets of a value.
+#[inline(never)]
+pub(crate) fn mark(bytes: &[u8], marks: &mut Marks) {
+    let bytes = bytes.get(..MARKED).unwrap_or(bytes);
+    let mut at = 0;
+    // Block by block: across blocks there is nothing to gain.
+    while let Some(block) = bytes.get(at..at + 16).and_then(<[u8]>::first_chunk)
+        && let Some(marks) = marks.get_mut(at..at + 16).and_then(<[u8]>::first_chunk_mut)
+    {
+        mark_block(marks, block);
+        at += 16;
+    }
+    // The last block covers what the others leave over.
+    if let Some(block) = bytes.last_chunk()
+        && let Some(marks) = marks.get_mut(..bytes.len()).and_then(<[u8]>::last_chunk_mut)
+    {
+        mark_block(marks, block);
+    }
+}
+
+/// How many letters and digits there are from `at` on, up to eight at a time.
+#[inline(always)]
+pub(crate) fn unmarked(marks: &Marks, at: usize) -> usize {
+    match marks.get(at..at + 8).and_then(<[u8]>::first_chunk).map(|word| u64::from_le_bytes(*word)) {
+        Some(0) => 8,
+        Some(word) => (word.trailing_zeros() / 8) as usize,
+        None => 0,
+    }
+}
+
+/// One block of marks: some wide instructions, as there is no branch in it.
+#[inline(always)]
+fn mark_block(marks: &mut [u8; 16], block: &[u8; 16]) {
+    for (mark, octet) in marks.iter_mut().zip(block) {
+        let is_letter = (octet | 0x20).wrapping_sub(b'a') < 26;
+        let is_digit = octet.wrapping_sub(b'0') < 10;
+        *mark = u8::from(!is_letter) & u8::from(!is_digit);
+    }
+}
+
+/// Where the first colon of `line` is, at the end when it has none. Nearly all names end within the first block of what
+/// is left of the message.
+#[inline]
+fn colon(rest: &[u8], line: &[u8]) -> usize {
+    let near = rest.first_chunk().and_then(|block| find_in_block(b':', block)).filter(|colon| *colon < line.len());
+    near.or_else(|| find(b':', line)).unwrap_or(line.len())
+}
+
 /// Where the header at the start of `rest` ends (its last line feed), and whether it is folded; `None` when the
 /// message ends before. `at` is the place of `rest` in the message.
 fn header_end(rest: &[u8], at: usize) -> Result<Option<(usize, bool)>, ParseError> {
-    let Some(mut end) = find_far(b'\n', rest) else { return Ok(None) };
+    let Some(mut end) = find(b'\n', rest) else { return Ok(None) };
     let is_fold = |end: usize| matches!(rest.get(end + 1), Some(b' ' | b'\t'));
     if !is_fold(end) {
         return Ok(Some((end, false)));
@@ -356,9 +421,27 @@ fn header_end(rest: &[u8], at: usize) -> Result<Option<(usize, bool)>, ParseErro
     Ok(Some((end, true)))
 }
 
-/// Reads the first line, which starts at octet 0, and whether its version is 2.0. Extra spaces between its parts are
-/// passed over (RFC 4475 §3.1.2.9, §3.1.2.10); spaces within a Request-URI stay, and the URI is refused for them.
+/// Reads the first line, which starts at octet 0, and whether its version is 2.0.
 fn start_line(line: &[u8]) -> Result<(StartLine, bool), ParseError> {
+    if let Some([a, b, c, b' ', ..]) = line.strip_prefix(b"SIP/2.0 ")
+        && let Some(status) = grammar::number(&[*a, *b, *c]).and_then(|code| Status::new(code as u16))
+    {
+        return Ok((StartLine::Response { status, reason: span(12, line.len()) }, true));
+    }
+    if let Some(before) = line.strip_suffix(b" SIP/2.0")
+        && let Some(method_end) = find(b' ', before)
+        && let Some((method, [_, uri @ ..])) = before.split_at_checked(method_end)
+        && !matches!(uri, [] | [b' ', ..] | [.., b' '])
+        && let Some(method) = Method::of(method)
+    {
+        return Ok((StartLine::Request { method, uri: span(method_end + 1, before.len()) }, true));
+    }
+    unusual_start_line(line)
+}
+
+/// [`start_line`] of another version or form. Extra spaces between its parts are
+/// passed over (RFC 4475 §3.1.2.9, §3.1.2.10); spaces within a Request-URI stay, and the URI is refused for them.
+fn unusual_start_line(line: &[u8]) -> Result<(StartLine, bool), ParseError> {
     let malformed = |kind, offset| Err(ParseError { kind, offset });
     let word = memchr::memchr(b' ', line).unwrap_or(line.len());
     let first = line.get(..word).unwrap_or_default();
@@ -404,4 +487,45 @@ fn version(word: &[u8]) -> Option<bool> {
 /// The first line is far shorter than 64 KiB, so nothing is cut here.
 fn span(start: usize, end: usize) -> Span {
     (u16::try_from(start).unwrap_or(u16::MAX), u16::try_from(end).unwrap_or(u16::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Text of that length, with an octet of each kind at each of its places in turn.
+    fn samples(length: usize) -> impl Iterator<Item = (usize, u8, Vec<u8>)> {
+        let kinds = [b'Z', b'z', b'A', b'0', b'9', b'@', b'[', b'`', b'{', b'/', b':', b'.', 0, 0x7f, 0x80, 0xe1, 0xff];
+        (0..length).flat_map(move |place| {
+            kinds.into_iter().map(move |kind| {
+                let mut sample = vec![b'a'; length];
+                sample.splice(place..=place, [kind]);
+                (place, kind, sample)
+            })
+        })
+    }
+
+    #[test]
+    fn an_octet_is_found_wherever_it_stands() {
+        for (place, kind, sample) in [1, 7, 8, 15, 16, 17, 31, 32, 40].into_iter().flat_map(samples) {
+            assert_eq!((find(kind, &sample), holds(kind, &sample)), (Some(place), true), "{sample:?}");
+            assert_eq!((find(b'\n', &sample), holds(b'\n', &sample)), (None, false), "{sample:?}");
+        }
+        assert_eq!((find(b'a', b""), holds(b'a', b"")), (None, false));
+        assert_eq!(find(b'a', b"bbbbbbbbbbbbbbbbbbaba"), Some(18));
+    }
+
+    #[test]
+    fn marks_tell_letters_and_digits_from_everything_else() {
+        for (_, _, sample) in [1, 15, 16, 33, 127, 128, 129, 140].into_iter().flat_map(samples) {
+            let mut marks = UNMARKED;
+            mark(&sample, &mut marks);
+            let is_marked = |at: usize| marks.get(at) != Some(&0);
+            for (at, octet) in sample.iter().enumerate() {
+                let is_known = sample.len() >= 16 && at < MARKED;
+                assert_eq!(is_marked(at), !(is_known && octet.is_ascii_alphanumeric()), "{at} of {sample:?}");
+            }
+            assert!((sample.len()..UNMARKED.len()).all(is_marked), "{sample:?}");
+        }
+    }
 }

@@ -5,9 +5,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::bound;
-use super::grammar::{self, HOST, LABEL, OPAQUE, PARAM, PASSWORD, URI_HEADER, USER};
+use super::grammar::{self, HOST, LABEL, OPAQUE, PARAM, PASSWORD, PLAIN, URI_HEADER, USER, skip_marked};
 use super::params::Params;
-use super::scan::find;
+use super::scan::{Marks, UNMARKED, find, mark};
 
 /// What kind of URI it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +36,9 @@ pub enum Host<'a> {
 impl<'a> Host<'a> {
     /// A host without a port: a name, an IPv4 address, or an IPv6 address in brackets.
     pub fn parse(text: &'a [u8]) -> Result<Self, UriError> {
-        match std::str::from_utf8(text).ok().and_then(host_prefix) {
-            Some((host, used)) if used == text.len() => Ok(host),
+        let host = std::str::from_utf8(text).ok().and_then(|text| host_at(text, &PLAIN, 0));
+        match host {
+            Some((host, end)) if end == text.len() => Ok(host),
             _ => Err(UriError { kind: UriErrorKind::Host, offset: 0 }),
         }
     }
@@ -74,80 +75,103 @@ impl fmt::Display for Host<'_> {
     }
 }
 
-/// The host at the start of `text` and how many octets it took.
-pub(crate) fn host_prefix(text: &str) -> Option<(Host<'_>, usize)> {
-    if let Some(rest) = text.strip_prefix('[') {
-        let close = memchr::memchr(b']', rest.as_bytes())?;
-        return Some((Host::V6(rest.get(..close)?.parse().ok()?), close + 2));
+/// The host at `at` of `text`, and where it ends; `marks` are those of the text.
+#[inline(always)]
+pub(crate) fn host_at<'a>(text: &'a str, marks: &Marks, at: usize) -> Option<(Host<'a>, usize)> {
+    match text.as_bytes().get(at)? {
+        b'[' => {
+            let address = text.get(at + 1..)?;
+            let close = find(b']', address.as_bytes())?;
+            Some((Host::V6(address.get(..close)?.parse().ok()?), at + close + 2))
+        }
+        b'0'..=b'9'
+            if let Some((ip, end)) = ipv4_at(text.as_bytes(), at)
+                && !text.as_bytes().get(end).is_some_and(|&b| grammar::is(b, HOST)) =>
+        {
+            Some((Host::V4(ip), end))
+        }
+        _ => name_at(text, marks, at),
     }
+}
+
+/// The domain name at `start` of `text`, and where it ends. No label is empty or begins or ends with a hyphen; the dot
+/// before the end of a name is the root's.
+#[inline(always)]
+fn name_at<'a>(text: &'a str, marks: &Marks, start: usize) -> Option<(Host<'a>, usize)> {
     let bytes = text.as_bytes();
-    if bytes.first()?.is_ascii_digit()
-        && let Some((ip, used)) = ipv4_prefix(bytes)
-        && !bytes.get(used).is_some_and(|&b| grammar::is(b, HOST))
-    {
-        return Some((Host::V4(ip), used));
-    }
-    // No label is empty or begins or ends with a hyphen; the dot before the end of a name is the root's.
-    let (mut label, mut used) = (0, 0);
-    let mut is_number = false;
+    let (mut label, mut at) = (start, start);
     loop {
-        let end = grammar::skip(bytes, used, LABEL);
-        if end == used {
+        let end = skip_marked(bytes, marks, at, LABEL);
+        if end == at {
             break;
         }
-        label = used;
-        is_number = bytes.get(label)?.is_ascii_digit() && bytes.get(label..end)?.iter().all(u8::is_ascii_digit);
-        if bytes.get(label) == Some(&b'-') || bytes.get(end - 1) == Some(&b'-') {
+        if bytes.get(at) == Some(&b'-') || bytes.get(end - 1) == Some(&b'-') {
             return None;
         }
-        used = end;
+        (label, at) = (at, end);
         if bytes.get(end) != Some(&b'.') {
             break;
         }
-        used += 1;
+        at += 1;
     }
-    let is_dotted = used > label && bytes.get(used - 1) == Some(&b'.');
-    // A last label of digits alone is an address that failed, not a name.
-    if used == 0 || bytes.get(used) == Some(&b'.') || (is_number && !is_dotted) {
+    // A last label of digits alone is an address that failed, not a name. With a dot after it, it is a name.
+    if at == start || bytes.get(at) == Some(&b'.') || bytes.get(label..at)?.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    Some((Host::Name(text.get(..used)?), used))
+    Some((Host::Name(text.get(start..at)?), at))
 }
 
-/// The IPv4 address at the start of `bytes`, without leading zeros (RFC 3986 §7.4), and how many octets it took.
-fn ipv4_prefix(bytes: &[u8]) -> Option<(Ipv4Addr, usize)> {
-    let (mut address, mut at) = ([0u8; 4], 0);
-    for (number, octet) in address.iter_mut().enumerate() {
+/// The IPv4 address at `at` of `bytes`, without leading zeros (RFC 3986 §7.4), and where it ends.
+#[inline(always)]
+pub(crate) fn ipv4_at(bytes: &[u8], mut at: usize) -> Option<(Ipv4Addr, usize)> {
+    let mut address = 0;
+    for number in 0..4 {
         if number > 0 {
             at = (bytes.get(at)? == &b'.').then_some(at + 1)?;
         }
-        let start = at;
-        let mut value = 0u16;
-        while let Some(digit) = bytes.get(at).map(|b| b.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
-            value = value * 10 + u16::from(digit);
-            at += 1;
-            if at - start > 3 {
-                return None;
-            }
-        }
-        if at == start || (at - start > 1 && bytes.get(start) == Some(&b'0')) {
-            return None;
-        }
-        *octet = u8::try_from(value).ok()?;
+        let (octet, end) = decimal_octet(bytes, at)?;
+        address = address << 8 | octet;
+        at = end;
     }
-    Some((address.into(), at))
+    Some((Ipv4Addr::from_bits(address), at))
 }
 
-/// `:port` at the start of `bytes`: the port and how many octets it took; `Ok(None)` when there is no colon.
-pub(crate) fn port_prefix(bytes: &[u8]) -> Result<Option<(u16, usize)>, ()> {
-    let Some(rest) = bytes.strip_prefix(b":") else { return Ok(None) };
-    let (mut port, mut digits) = (0u32, 0);
-    while let Some(digit) = rest.get(digits).map(|b| b.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
-        port = (port * 10 + u32::from(digit)).min(1 << 16);
-        digits += 1;
+/// Up to three digits at `at` that make a number up to 255, without leading zeros, and where they end.
+#[inline(always)]
+fn decimal_octet(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
+    let digit = |at: usize| bytes.get(at).map_or(u32::MAX, |b| u32::from(b.wrapping_sub(b'0')));
+    let (first, second, third) = (digit(at), digit(at + 1), digit(at + 2));
+    if first > 9 {
+        return None;
     }
-    let port = u16::try_from(port).map_err(|_| ())?;
-    if digits == 0 { Err(()) } else { Ok(Some((port, digits + 1))) }
+    if second > 9 || first == 0 {
+        return Some((first, at + 1));
+    }
+    if third > 9 {
+        return Some((first * 10 + second, at + 2));
+    }
+    let number = first * 100 + second * 10 + third;
+    (number < 256).then_some((number, at + 3))
+}
+
+/// `:port` at `at` of `bytes`: the port and where it ends; `Ok(None)` when there is no colon.
+#[inline]
+pub(crate) fn port_at(bytes: &[u8], at: usize) -> Result<Option<(u16, usize)>, ()> {
+    if bytes.get(at) != Some(&b':') {
+        return Ok(None);
+    }
+    port_digits(bytes, at + 1).map(Some).ok_or(())
+}
+
+/// The port at `start` of `bytes`, and where it ends.
+#[inline]
+pub(crate) fn port_digits(bytes: &[u8], start: usize) -> Option<(u16, usize)> {
+    let (mut at, mut port) = (start, 0u32);
+    while let Some(digit) = bytes.get(at).map(|b| b.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+        port = (port * 10 + u32::from(digit)).min(1 << 16);
+        at += 1;
+    }
+    if at == start { None } else { Some((u16::try_from(port).ok()?, at)) }
 }
 
 /// What is wrong with a URI.
@@ -201,12 +225,23 @@ pub struct UriError {
 pub struct Uri<'a> {
     raw: &'a str,
     scheme: Scheme,
-    user: Option<&'a str>,
-    password: Option<&'a str>,
+    is_loose_router: bool,
     host: Option<Host<'a>>,
     port: Option<u16>,
-    params: Params<'a>,
-    headers: &'a str,
+    parts: Parts,
+}
+
+/// Where the parts of a URI are, which has at most [`bound::URI`] octets.
+#[derive(Clone, Copy, Debug)]
+struct Parts {
+    /// After the scheme's colon.
+    user: u16,
+    /// Where user and password end; the user ends where it begins when there is none.
+    user_end: u16,
+    password_end: u16,
+    params: u16,
+    /// The question mark, or the end of the URI.
+    question: u16,
 }
 
 impl<'a> Uri<'a> {
@@ -220,119 +255,122 @@ impl<'a> Uri<'a> {
 
     /// [`parse`](Self::parse) of what is known to be text.
     pub(crate) fn of(raw: &'a str) -> Result<Self, UriError> {
-        let fail = |kind, offset| Err(UriError { kind, offset });
-        let bytes = raw.as_bytes();
-        if bytes.is_empty() {
-            return fail(UriErrorKind::Empty, 0);
+        let mut marks = UNMARKED;
+        mark(raw.as_bytes(), &mut marks);
+        Self::within(raw, &marks, 0, raw.len())
+    }
+
+    /// [`parse`](Self::parse) of `start..end` of a text, whose marks are given.
+    #[inline]
+    pub(crate) fn within(text: &'a str, marks: &Marks, start: usize, end: usize) -> Result<Self, UriError> {
+        let raw = text.get(start..end).unwrap_or_default();
+        if raw.is_empty() {
+            return Err(UriError { kind: UriErrorKind::Empty, offset: 0 });
         }
-        if bytes.len() > bound::URI {
-            return fail(UriErrorKind::TooLong, bound::URI);
+        if raw.len() > bound::URI {
+            return Err(UriError { kind: UriErrorKind::TooLong, offset: bound::URI });
         }
         // So writes nearly everyone.
-        if let [b's' | b'S', b'i' | b'I', b'p' | b'P', b':', ..] = bytes {
-            return Self { scheme: Scheme::Sip, ..Self::opaque(raw) }.parse_sip(4);
+        if let [b's' | b'S', b'i' | b'I', b'p' | b'P', b':', ..] = raw.as_bytes() {
+            let place = Place { text: text.get(..end).unwrap_or_default(), marks, start };
+            return Self::sip(raw, place, Scheme::Sip, 4);
         }
+        Self::other(raw)
+    }
+
+    fn other(raw: &'a str) -> Result<Self, UriError> {
+        let fail = |kind, offset| Err(UriError { kind, offset });
+        let bytes = raw.as_bytes();
         let Some(colon) = find(b':', bytes) else { return fail(UriErrorKind::Scheme, bytes.len()) };
         let name = raw.get(..colon).unwrap_or_default();
-        let scheme = match name.len() {
-            3 if name.eq_ignore_ascii_case("tel") => Scheme::Tel,
-            4 if name.eq_ignore_ascii_case("sips") => Scheme::Sips,
-            _ => Scheme::Other,
-        };
-        let uri = Self { scheme, ..Self::opaque(raw) };
-        match scheme {
-            Scheme::Sip | Scheme::Sips => uri.parse_sip(colon + 1),
-            Scheme::Tel => uri.parse_tel(colon + 1),
-            Scheme::Other => {
-                let legal = grammar::run(bytes, OPAQUE);
-                if legal < bytes.len() {
-                    return fail(UriErrorKind::Character, legal);
-                }
-                let scheme_char = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
-                if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || !name.bytes().all(scheme_char) {
-                    return fail(UriErrorKind::Scheme, 0);
-                }
-                if colon + 1 == bytes.len() { fail(UriErrorKind::Empty, colon + 1) } else { Ok(uri) }
-            }
+        if name.eq_ignore_ascii_case("sips") {
+            return Self::sip(raw, Place { text: raw, marks: &PLAIN, start: 0 }, Scheme::Sips, 5);
         }
+        if name.eq_ignore_ascii_case("tel") {
+            return Self::opaque(raw).parse_tel(colon + 1);
+        }
+        let legal = grammar::run(bytes, OPAQUE);
+        if legal < bytes.len() {
+            return fail(UriErrorKind::Character, legal);
+        }
+        let scheme_char = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+        if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || !name.bytes().all(scheme_char) {
+            return fail(UriErrorKind::Scheme, 0);
+        }
+        if colon + 1 == bytes.len() { fail(UriErrorKind::Empty, colon + 1) } else { Ok(Self::opaque(raw)) }
     }
 
     fn opaque(raw: &'a str) -> Self {
-        let params = Params::default();
-        Self { raw, scheme: Scheme::Other, user: None, password: None, host: None, port: None, params, headers: "" }
+        let end = raw.len() as u16;
+        let parts = Parts { user: 0, user_end: 0, password_end: 0, params: end, question: end };
+        Self { raw, scheme: Scheme::Other, is_loose_router: false, host: None, port: None, parts }
     }
 
-    fn parse_sip(mut self, start: usize) -> Result<Self, UriError> {
-        let raw = self.raw;
-        let from = |at: usize| raw.get(at..).unwrap_or_default();
-        let mut at = start;
-        // A bare `@` cannot stand in the user part, so the first one ends it, whatever `;` and `?` come before.
-        let user_end = escaped(raw.as_bytes(), start, USER);
-        let length = match raw.as_bytes().get(user_end) {
-            Some(b'@') => Some(user_end - start),
-            _ => find(b'@', from(start).as_bytes()),
+    /// Reads what follows the scheme of a SIP or SIPS URI, whose name and colon take `used` octets.
+    #[inline(always)]
+    fn sip(raw: &'a str, place: Place<'a, '_>, scheme: Scheme, used: usize) -> Result<Self, UriError> {
+        let bytes = place.text.as_bytes();
+        let fail = |kind, at: usize| Err(UriError { kind, offset: at - place.start });
+        let user = place.start + used;
+        let (user_end, password_end) = match place.user_info(user) {
+            Ok(ends) => ends,
+            Err(kind) => return fail(kind, user),
         };
-        if let Some(length) = length {
-            let userinfo = from(at).get(..length).unwrap_or_default();
-            let (user, password) = match userinfo.get(user_end - start..).unwrap_or_default() {
-                "" => (userinfo, None),
-                rest => (userinfo.get(..user_end - start).unwrap_or_default(), rest.strip_prefix(':')),
-            };
-            let is_legal = user.len() == length || password.is_some_and(|password| escaped_run(password, PASSWORD));
-            if user.is_empty() || !is_legal {
-                return Err(UriError { kind: UriErrorKind::User, offset: at });
-            }
-            (self.user, self.password) = (Some(user), password);
-            at += length + 1;
-        }
-        let Some((host, used)) = host_prefix(from(at)) else {
-            return Err(UriError { kind: UriErrorKind::Host, offset: at });
+        let host_start = if user_end > user { password_end + 1 } else { user };
+        let Some((host, mut at)) = host_at(place.text, place.marks, host_start) else {
+            return fail(UriErrorKind::Host, host_start);
         };
-        self.host = Some(host);
-        at += used;
-        match port_prefix(from(at).as_bytes()) {
+        let mut port = None;
+        match port_at(bytes, at) {
             Ok(None) => {}
-            Ok(Some((port, used))) => {
-                self.port = Some(port);
-                at += used;
-            }
-            Err(()) => return Err(UriError { kind: UriErrorKind::Port, offset: at }),
+            Ok(Some((number, end))) => (port, at) = (Some(number), end),
+            Err(()) => return fail(UriErrorKind::Port, at),
         }
-        if at == raw.len() {
-            return Ok(self);
-        }
-        let used = uri_params(from(at), at)?;
-        self.params = Params::trusted(from(at).get(..used).unwrap_or_default());
-        let question = at + used;
-        if question < raw.len() {
-            self.headers = from(question + 1);
-            let malformed = |h: &str| h.is_empty() || h.starts_with('=') || !escaped_run(h, URI_HEADER);
-            if self.headers.split('&').any(malformed) {
-                return Err(UriError { kind: UriErrorKind::Parameter, offset: question });
+        let (mut question, mut is_loose_router) = (at, false);
+        if at < bytes.len() {
+            match place.params(at) {
+                Ok((end, found)) => (question, is_loose_router) = (end, found),
+                Err(kind) => return fail(kind, at),
             }
-            if self.headers.split('&').count() > bound::PARAMETERS {
-                return Err(UriError { kind: UriErrorKind::TooMany, offset: question });
+            if question < bytes.len() {
+                check_headers(place.text.get(question + 1..).unwrap_or_default(), question - place.start)?;
             }
         }
-        Ok(self)
+        // A URI is shorter than what these numbers can say.
+        let part = |at: usize| (at - place.start) as u16;
+        let parts = Parts {
+            user: part(user),
+            user_end: part(user_end),
+            password_end: part(password_end),
+            params: part(at),
+            question: part(question),
+        };
+        Ok(Self { raw, scheme, is_loose_router, host: Some(host), port, parts })
     }
 
     fn parse_tel(mut self, start: usize) -> Result<Self, UriError> {
-        let rest = self.raw.get(start..).unwrap_or_default();
-        let end = memchr::memchr(b';', rest.as_bytes()).unwrap_or(rest.len());
-        let number = rest.get(..end).unwrap_or_default();
+        let bytes = self.raw.as_bytes();
+        let end = memchr::memchr(b';', bytes).unwrap_or(bytes.len());
+        let number = self.raw.get(start..end).unwrap_or_default();
         let digits = number.strip_prefix('+').unwrap_or(number);
         let digit = |b: u8| b.is_ascii_hexdigit() || matches!(b, b'*' | b'#');
         if !digits.bytes().all(|b| digit(b) || is_visual(b)) || !digits.bytes().any(digit) {
             return Err(UriError { kind: UriErrorKind::Number, offset: start });
         }
-        self.user = Some(number);
-        let params = rest.get(end..).unwrap_or_default();
-        if uri_params(params, start + end)? < params.len() {
-            return Err(UriError { kind: UriErrorKind::Parameter, offset: start + end });
+        self.scheme = Scheme::Tel;
+        let place = Place { text: self.raw, marks: &PLAIN, start: 0 };
+        let failed = |kind| UriError { kind, offset: end };
+        let (after, _) = place.params(end).map_err(failed)?;
+        if after < bytes.len() {
+            return Err(failed(UriErrorKind::Parameter));
         }
-        self.params = Params::trusted(params);
+        let (user, user_end, question) = (start as u16, end as u16, after as u16);
+        self.parts = Parts { user, user_end, password_end: user_end, params: user_end, question };
         Ok(self)
+    }
+
+    fn part(&self, start: u16, end: u16) -> &'a str {
+        self.raw.get(usize::from(start)..usize::from(end)).unwrap_or_default()
     }
 
     /// The URI as written.
@@ -352,12 +390,14 @@ impl<'a> Uri<'a> {
 
     /// The user part, escapes as written; of a `tel:` URI the number.
     pub fn user(&self) -> Option<&'a str> {
-        self.user
+        let Parts { user, user_end, .. } = self.parts;
+        (user_end > user).then(|| self.part(user, user_end))
     }
 
     /// The password, escapes as written.
     pub fn password(&self) -> Option<&'a str> {
-        self.password
+        let Parts { user_end, password_end, .. } = self.parts;
+        (password_end > user_end).then(|| self.part(user_end + 1, password_end))
     }
 
     /// The host; `None` unless the scheme is SIP or SIPS.
@@ -372,27 +412,27 @@ impl<'a> Uri<'a> {
 
     /// The parameters after the host, or after a telephone number.
     pub fn params(&self) -> Params<'a> {
-        self.params
+        Params::trusted(self.part(self.parts.params, self.parts.question))
     }
 
     /// The first parameter of that name: `None` when absent, `Some(None)` without a value.
     pub fn param(&self, name: &str) -> Option<Option<&'a str>> {
-        self.params.get(name)
+        self.params().get(name)
     }
 
     /// What follows the `?`, as written; empty when nothing does.
     pub fn headers(&self) -> &'a str {
-        self.headers
+        self.raw.get(usize::from(self.parts.question) + 1..).unwrap_or_default()
     }
 
     /// Whether it names a loose router (RFC 3261 §19.1.1): any `lr`, with a value or without.
     pub fn is_loose_router(&self) -> bool {
-        self.param("lr").is_some()
+        self.is_loose_router
     }
 
     /// The value of the transport parameter.
     pub fn transport(&self) -> Option<&'a str> {
-        self.params.value("transport")
+        self.params().value("transport")
     }
 
     /// As it may stand as a Request-URI: without headers and `method` (RFC 3261 §19.1.1, table 1).
@@ -409,14 +449,15 @@ impl<'a> Uri<'a> {
     fn without(&self, names: &[&str], port: Option<u16>) -> Cow<'a, str> {
         let Some(host) = self.host else { return Cow::Borrowed(self.raw) };
         let is_kept = |name: &str| !names.iter().any(|barred| name.eq_ignore_ascii_case(barred));
-        if self.headers.is_empty() && port == self.port && self.params.iter().all(|(name, _)| is_kept(name)) {
+        if self.headers().is_empty() && port == self.port && self.params().iter().all(|(name, _)| is_kept(name)) {
             return Cow::Borrowed(self.raw);
         }
-        let user = self.user.map(|user| user.to_owned() + &self.password.map(|p| format!(":{p}")).unwrap_or_default());
+        let user =
+            self.user().map(|user| user.to_owned() + &self.password().map(|p| format!(":{p}")).unwrap_or_default());
         let user = user.map(|user| format!("{user}@")).unwrap_or_default();
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
         let mut text = format!("{}:{user}{host}{port}", self.scheme_name());
-        for (name, value) in self.params.iter().filter(|(name, _)| is_kept(name)) {
+        for (name, value) in self.params().iter().filter(|(name, _)| is_kept(name)) {
             let value = value.map(|value| format!("={value}")).unwrap_or_default();
             text += &format!(";{name}{value}");
         }
@@ -430,22 +471,22 @@ impl<'a> Uri<'a> {
         }
         match self.scheme {
             Scheme::Sip | Scheme::Sips => {
-                same_optional(self.user, other.user)
-                    && same_optional(self.password, other.password)
+                same_optional(self.user(), other.user())
+                    && same_optional(self.password(), other.password())
                     && self.host == other.host
                     && self.port == other.port
-                    && params_agree(self.params, other.params)
-                    && params_agree(other.params, self.params)
-                    && headers_agree(self.headers, other.headers)
+                    && params_agree(self.params(), other.params())
+                    && params_agree(other.params(), self.params())
+                    && headers_agree(self.headers(), other.headers())
             }
             Scheme::Tel => {
                 let digits = |uri: &Uri<'_>| {
-                    let number = uri.user.unwrap_or_default().bytes();
+                    let number = uri.user().unwrap_or_default().bytes();
                     number.filter(|&b| !is_visual(b)).map(|b| b.to_ascii_lowercase()).collect::<Vec<_>>()
                 };
                 digits(self) == digits(other)
-                    && tel_params_within(self.params, other.params)
-                    && tel_params_within(other.params, self.params)
+                    && tel_params_within(self.params(), other.params())
+                    && tel_params_within(other.params(), self.params())
             }
             Scheme::Other => opaque_agree(self.raw, other.raw),
         }
@@ -462,57 +503,97 @@ fn is_visual(octet: u8) -> bool {
     matches!(octet, b'-' | b'.' | b'(' | b')')
 }
 
-/// Whether `text` is all octets of the class `mask` and escapes.
-fn escaped_run(text: &str, mask: u16) -> bool {
-    escaped(text.as_bytes(), 0, mask) == text.len()
+/// A URI that begins at `start` of a text and ends with it.
+#[derive(Clone, Copy)]
+struct Place<'a, 'm> {
+    text: &'a str,
+    marks: &'m Marks,
+    start: usize,
 }
 
-/// The first place from `at` on that is neither of the class `mask` nor an escape.
-#[inline]
-fn escaped(bytes: &[u8], mut at: usize, mask: u16) -> usize {
-    loop {
-        at = grammar::skip(bytes, at, mask);
-        match bytes.get(at..) {
-            Some([b'%', high, low, ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => at += 3,
-            _ => return at,
+impl Place<'_, '_> {
+    /// Where the user part that begins at `start` ends, and where its password does. A bare `@` cannot stand in either,
+    /// so the first one is after both, whatever `;` and `?` come before.
+    #[inline]
+    fn user_info(self, start: usize) -> Result<(usize, usize), UriErrorKind> {
+        let bytes = self.text.as_bytes();
+        let Some(end) = find(b'@', bytes.get(start..).unwrap_or_default()).map(|found| start + found) else {
+            return Ok((start, start));
+        };
+        let user_end = self.escaped(start, USER);
+        if user_end == start {
+            return Err(UriErrorKind::User);
+        }
+        if user_end == end || (bytes.get(user_end) == Some(&b':') && self.escaped(user_end + 1, PASSWORD) == end) {
+            return Ok((user_end, end));
+        }
+        Err(UriErrorKind::User)
+    }
+
+    /// The first place from `at` on that is neither of the class `mask` nor an escape.
+    #[inline]
+    fn escaped(self, mut at: usize, mask: u16) -> usize {
+        let bytes = self.text.as_bytes();
+        loop {
+            at = skip_marked(bytes, self.marks, at, mask);
+            if bytes.get(at) != Some(&b'%') {
+                return at;
+            }
+            match bytes.get(at + 1..) {
+                Some([high, low, ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => at += 3,
+                _ => return at,
+            }
+        }
+    }
+
+    /// Where the parameters end that begin at `at`: at the end of the URI or at a question mark; and whether `lr` is
+    /// among them.
+    #[inline(always)]
+    fn params(self, mut at: usize) -> Result<(usize, bool), UriErrorKind> {
+        let bytes = self.text.as_bytes();
+        let (mut count, mut has_lr) = (0, false);
+        loop {
+            match bytes.get(at) {
+                None | Some(b'?') => return Ok((at, has_lr)),
+                Some(b';') => at += 1,
+                Some(_) if count == 0 => return Err(UriErrorKind::Character),
+                Some(_) => return Err(UriErrorKind::Parameter),
+            }
+            count += 1;
+            if count > bound::PARAMETERS {
+                return Err(UriErrorKind::TooMany);
+            }
+            let name = at;
+            at = self.escaped(at, PARAM);
+            if at == name {
+                return Err(UriErrorKind::Parameter);
+            }
+            has_lr |= bytes.get(name..at).is_some_and(|name| name.eq_ignore_ascii_case(b"lr"));
+            if bytes.get(at) == Some(&b'=') {
+                let start = at + 1;
+                at = self.escaped(start, PARAM);
+                // An equals sign within the value is outside the grammar and seen.
+                while bytes.get(at) == Some(&b'=') {
+                    at = self.escaped(at + 1, PARAM);
+                }
+                if at == start {
+                    return Err(UriErrorKind::Parameter);
+                }
+            }
         }
     }
 }
 
-/// How many octets at the start of `raw` are parameters, which end where `raw` or at a question mark; `offset` is its
-/// place in the URI.
-fn uri_params(raw: &str, offset: usize) -> Result<usize, UriError> {
-    let fail = |kind| Err(UriError { kind, offset });
-    let bytes = raw.as_bytes();
-    let (mut at, mut count) = (0, 0);
-    loop {
-        match bytes.get(at) {
-            None | Some(b'?') => return Ok(at),
-            Some(b';') => at += 1,
-            Some(_) if count == 0 => return fail(UriErrorKind::Character),
-            Some(_) => return fail(UriErrorKind::Parameter),
-        }
-        count += 1;
-        if count > bound::PARAMETERS {
-            return fail(UriErrorKind::TooMany);
-        }
-        let name = at;
-        at = escaped(bytes, at, PARAM);
-        if at == name {
-            return fail(UriErrorKind::Parameter);
-        }
-        if bytes.get(at) == Some(&b'=') {
-            let start = at + 1;
-            at = escaped(bytes, start, PARAM);
-            // An equals sign within the value is outside the grammar and seen.
-            while bytes.get(at) == Some(&b'=') {
-                at = escaped(bytes, at + 1, PARAM);
-            }
-            if at == start {
-                return fail(UriErrorKind::Parameter);
-            }
-        }
+fn check_headers(headers: &str, offset: usize) -> Result<(), UriError> {
+    let place = Place { text: headers, marks: &PLAIN, start: 0 };
+    let malformed = |header: &str| header.is_empty() || header.starts_with('=');
+    if place.escaped(0, URI_HEADER) < headers.len() || headers.split('&').any(malformed) {
+        return Err(UriError { kind: UriErrorKind::Parameter, offset });
     }
+    if headers.split('&').count() > bound::PARAMETERS {
+        return Err(UriError { kind: UriErrorKind::TooMany, offset });
+    }
+    Ok(())
 }
 
 /// The characters of `text` for comparison: an escaped unreserved character is the character, any other escape is

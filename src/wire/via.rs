@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::grammar::{self, Cursor};
+use super::grammar::{self, Cursor, VALUE};
 use super::header::{HeaderError, HeaderErrorKind, TypedHeader};
 use super::name::HeaderId;
-use super::params::Params;
-use super::uri::{Host, UriErrorKind, host_prefix, port_prefix};
+use super::params::{Params, Reader};
+use super::scan::UNMARKED;
+use super::uri::{Host, UriErrorKind, host_at, ipv4_at, port_at, port_digits};
 
 /// One Via value.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +62,8 @@ impl<'a> TypedHeader<'a> for Via<'a> {
     const ID: HeaderId = HeaderId::Via;
 
     fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
-        let mut cursor = Cursor::new(value);
+        let mut marks = UNMARKED;
+        let mut cursor = Cursor::marked(value, &mut marks);
         if cursor.peek().is_none() {
             return cursor.fail(HeaderErrorKind::Empty);
         }
@@ -81,25 +83,27 @@ impl<'a> TypedHeader<'a> for Via<'a> {
             return cursor.fail(HeaderErrorKind::Protocol);
         }
         cursor.lws();
-        let Some((host, used)) = cursor.rest_text().and_then(host_prefix) else {
+        let host = cursor.text().and_then(|(text, marks)| host_at(text, marks, cursor.at()));
+        let Some((host, end)) = host else {
             return cursor.fail(HeaderErrorKind::Uri(UriErrorKind::Host));
         };
-        cursor.skip(used);
+        cursor.skip_to(end);
         let port = sent_by_port(&mut cursor)?;
         let mut known = Known::default();
-        let params = Params::header(&mut cursor, |name, value| known.note(name, value))?;
+        let params = Params::header(&mut cursor, &mut known)?;
         Ok(Self { transport, host, port, params, known })
     }
 }
 
-fn sent_by_port(cursor: &mut Cursor<'_>) -> Result<Option<u16>, HeaderError> {
+#[inline]
+fn sent_by_port(cursor: &mut Cursor<'_, '_>) -> Result<Option<u16>, HeaderError> {
     cursor.lws();
     if cursor.peek() != Some(b':') {
         return Ok(None);
     }
     let bad = HeaderErrorKind::Uri(UriErrorKind::Port);
-    if let Ok(Some((port, used))) = port_prefix(cursor.rest()) {
-        cursor.skip(used);
+    if let Ok(Some((port, end))) = port_at(cursor.bytes(), cursor.at()) {
+        cursor.skip_to(end);
         return Ok(Some(port));
     }
     cursor.skip(1);
@@ -110,10 +114,34 @@ fn sent_by_port(cursor: &mut Cursor<'_>) -> Result<Option<u16>, HeaderError> {
     }
 }
 
+impl<'a> Reader<'a> for &mut Known<'a> {
+    #[inline]
+    fn usual(&mut self, cursor: &mut Cursor<'a, '_>) -> Option<()> {
+        if self.branch.is_none() && cursor.eat_all(b";branch=") {
+            self.branch = Some(cursor.param_value(VALUE)?);
+        } else if self.received.is_none() && cursor.eat_all(b";received=") {
+            let (ip, end) = ipv4_at(cursor.bytes(), cursor.at())?;
+            cursor.skip_to(end);
+            self.received = Some(cursor.at_param_end().then_some(IpAddr::V4(ip))?);
+        } else if self.rport.is_none() && cursor.eat_all(b";rport=") {
+            let (port, end) = port_digits(cursor.bytes(), cursor.at())?;
+            cursor.skip_to(end);
+            self.rport = Some(Some(cursor.at_param_end().then_some(port)?));
+        } else {
+            return None;
+        }
+        Some(())
+    }
+
+    fn check(&mut self, name: &'a str, value: Option<&'a str>) -> bool {
+        self.note(name, value)
+    }
+}
+
 impl<'a> Known<'a> {
     /// Notes a parameter, the first of its name; whether it is well formed.
     fn note(&mut self, name: &str, value: Option<&'a str>) -> bool {
-        let is = |text: &str| name.eq_ignore_ascii_case(text);
+        let is = |text: &str| name == text || name.eq_ignore_ascii_case(text);
         match name.len() {
             6 if is("branch") => {
                 // A bare value is of the class already.
@@ -143,8 +171,9 @@ fn number<N: TryFrom<u32>>(text: &str) -> Option<N> {
 }
 
 fn address(text: &str) -> Option<IpAddr> {
-    match host_prefix(text) {
-        Some((host, used)) if used == text.len() && !matches!(host, Host::Name(_)) => host.ip(),
+    match ipv4_at(text.as_bytes(), 0) {
+        Some((ip, end)) if end == text.len() => Some(IpAddr::V4(ip)),
+        _ if text.starts_with('[') => Host::parse(text.as_bytes()).ok()?.ip(),
         _ => text.parse().ok(),
     }
 }

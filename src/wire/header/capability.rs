@@ -46,7 +46,7 @@ impl AcceptContact<'_> {
     }
 }
 
-fn star<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, HeaderError> {
+fn star<'a>(cursor: &mut Cursor<'a, '_>) -> Result<&'a str, HeaderError> {
     if cursor.peek() == Some(b'*') {
         Ok(cursor.take(1).unwrap_or_default())
     } else {

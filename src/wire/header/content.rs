@@ -67,7 +67,7 @@ fn quality(name: &str, value: Option<&str>) -> bool {
 }
 
 /// A language tag or range (RFC 3261 §25.1 `language-tag`): subtags of up to eight letters or digits, or `*`.
-fn language<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, HeaderError> {
+fn language<'a>(cursor: &mut Cursor<'a, '_>) -> Result<&'a str, HeaderError> {
     let at = cursor.at();
     let tag = cursor.token()?;
     let is_subtag = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
@@ -78,7 +78,7 @@ fn language<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, HeaderError> {
     }
 }
 
-fn content_id<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, HeaderError> {
+fn content_id<'a>(cursor: &mut Cursor<'a, '_>) -> Result<&'a str, HeaderError> {
     cursor.expect(b'<', HeaderErrorKind::Angle)?;
     let at = cursor.at();
     let id = cursor.run(OPAQUE, HeaderErrorKind::Empty)?;

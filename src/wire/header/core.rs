@@ -2,7 +2,7 @@
 
 use super::macros::{numbers, words};
 use super::{HeaderError, HeaderErrorKind, TypedHeader};
-use crate::wire::grammar::{Cursor, WORD, is_lws};
+use crate::wire::grammar::{Cursor, TOKEN, WORD, is_lws};
 use crate::wire::name::{HeaderId, Method};
 
 /// CSeq (RFC 3261 §20.16).
@@ -26,13 +26,18 @@ impl<'a> TypedHeader<'a> for CSeq {
 }
 
 /// White space, a method, the end.
-fn spaced_method(cursor: &mut Cursor<'_>) -> Result<Method, HeaderError> {
+fn spaced_method(cursor: &mut Cursor<'_, '_>) -> Result<Method, HeaderError> {
     if !cursor.peek().is_some_and(is_lws) {
         return cursor.fail(HeaderErrorKind::Token);
     }
     cursor.lws();
-    let name = cursor.token()?;
-    let Some(method) = Method::of(name.as_bytes()) else { return cursor.fail(HeaderErrorKind::Token) };
+    // Nearly always it is all that is left.
+    if let Some(method) = Method::of(cursor.rest()) {
+        return Ok(method);
+    }
+    let start = cursor.at();
+    cursor.pass(TOKEN);
+    let Some(method) = Method::of(cursor.since(start)) else { return cursor.fail(HeaderErrorKind::Token) };
     cursor.end()?;
     Ok(method)
 }
@@ -52,13 +57,13 @@ words! {
 }
 
 /// A Call-ID, read to its end.
-pub(super) fn call_id<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, HeaderError> {
+pub(super) fn call_id<'a>(cursor: &mut Cursor<'a, '_>) -> Result<&'a str, HeaderError> {
     let start = cursor.at();
-    cursor.skip_far(WORD);
+    cursor.pass(WORD);
     let mut is_empty = cursor.at() == start;
     if cursor.eat(b'@') {
         let after = cursor.at();
-        cursor.skip_far(WORD);
+        cursor.pass(WORD);
         is_empty |= cursor.at() == after;
     }
     let call_id = cursor.text_since(start).filter(|_| !is_empty);

@@ -78,7 +78,7 @@ impl<'a> TypedHeader<'a> for Date {
 }
 
 /// Which of `words` stands here; their case matters (RFC 3261 §25.1 `rfc1123-date`).
-fn one_of(cursor: &mut Cursor<'_>, words: &[&str]) -> Result<u8, HeaderError> {
+fn one_of(cursor: &mut Cursor<'_, '_>, words: &[&str]) -> Result<u8, HeaderError> {
     let offset = cursor.at();
     let word = cursor.run(TOKEN, HeaderErrorKind::Date)?;
     let found = words.iter().position(|known| *known == word).and_then(|at| u8::try_from(at).ok());
@@ -86,7 +86,7 @@ fn one_of(cursor: &mut Cursor<'_>, words: &[&str]) -> Result<u8, HeaderError> {
 }
 
 /// So many digits, whose number is at most `most`.
-fn digits(cursor: &mut Cursor<'_>, count: usize, most: u16) -> Result<u16, HeaderError> {
+fn digits(cursor: &mut Cursor<'_, '_>, count: usize, most: u16) -> Result<u16, HeaderError> {
     let offset = cursor.at();
     let number = cursor.rest().get(..count).and_then(grammar::number).and_then(|number| u16::try_from(number).ok());
     match number.filter(|number| *number <= most) {

@@ -35,7 +35,7 @@ macro_rules! dialogs {
                 let call_id = call_id(&mut cursor)?;
                 let (mut $to_tag, mut $from_tag) = (None, None);
                 $(let mut $is_flag = false;)?
-                let params = Params::header(&mut cursor, |name, value| {
+                let params = Params::header(&mut cursor, |name: &'a str, value: Option<&'a str>| {
                     let tag = value.filter(|value| grammar::all(value.as_bytes(), grammar::VALUE));
                     if name.eq_ignore_ascii_case($to) {
                         $to_tag = tag;
@@ -142,7 +142,7 @@ impl<'a> TypedHeader<'a> for SessionId<'a> {
             return Err(HeaderError { kind: HeaderErrorKind::Token, offset });
         }
         let mut remote = None;
-        let params = Params::header(&mut cursor, |name, value| {
+        let params = Params::header(&mut cursor, |name: &'a str, value: Option<&'a str>| {
             if !name.eq_ignore_ascii_case("remote") {
                 return true;
             }

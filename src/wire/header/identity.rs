@@ -97,13 +97,13 @@ impl<'a> TypedHeader<'a> for Identity<'a> {
 }
 
 /// A quoted string as text, escapes untouched.
-pub(super) fn quoted_text<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, HeaderError> {
+pub(super) fn quoted_text<'a>(cursor: &mut Cursor<'a, '_>) -> Result<&'a str, HeaderError> {
     let offset = cursor.at();
     std::str::from_utf8(cursor.quoted()?).map_err(|_| HeaderError { kind: HeaderErrorKind::Utf8, offset })
 }
 
 /// `<`, a URI, `>`.
-pub(super) fn angled_uri<'a>(cursor: &mut Cursor<'a>) -> Result<Uri<'a>, HeaderError> {
+pub(super) fn angled_uri<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Uri<'a>, HeaderError> {
     cursor.expect(b'<', HeaderErrorKind::Angle)?;
     let at = cursor.at();
     let Some(end) = memchr::memchr(b'>', cursor.rest()) else { return cursor.fail(HeaderErrorKind::Angle) };
@@ -114,7 +114,7 @@ pub(super) fn angled_uri<'a>(cursor: &mut Cursor<'a>) -> Result<Uri<'a>, HeaderE
 }
 
 /// A token, or a quoted string with its quotes; see [`unquoted`].
-pub(super) fn token_or_quoted<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, HeaderError> {
+pub(super) fn token_or_quoted<'a>(cursor: &mut Cursor<'a, '_>) -> Result<&'a str, HeaderError> {
     if cursor.peek() != Some(b'"') {
         return cursor.token();
     }

@@ -30,7 +30,7 @@ parameterised! {
     };
 }
 
-fn icid<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, HeaderError> {
+fn icid<'a>(cursor: &mut Cursor<'a, '_>) -> Result<&'a str, HeaderError> {
     let offset = cursor.at();
     let (name, value) = pair(cursor)?;
     if name.eq_ignore_ascii_case("icid-value") {
@@ -41,7 +41,7 @@ fn icid<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, HeaderError> {
 }
 
 /// `name=value`, the value as written.
-fn pair<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a str, &'a str), HeaderError> {
+fn pair<'a>(cursor: &mut Cursor<'a, '_>) -> Result<(&'a str, &'a str), HeaderError> {
     let name = cursor.run(TOKEN, HeaderErrorKind::Parameter)?;
     cursor.lws();
     cursor.expect(b'=', HeaderErrorKind::Parameter)?;

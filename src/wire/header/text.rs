@@ -109,7 +109,7 @@ products! {
     UserAgent;
 }
 
-fn product<'a>(cursor: &mut Cursor<'a>) -> Result<Product<'a>, HeaderError> {
+fn product<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Product<'a>, HeaderError> {
     let product = if cursor.peek() == Some(b'(') {
         let at = cursor.at();
         let text = std::str::from_utf8(comment(cursor)?);
@@ -130,7 +130,7 @@ fn product<'a>(cursor: &mut Cursor<'a>) -> Result<Product<'a>, HeaderError> {
 }
 
 /// A comment, whose parentheses nest (RFC 3261 §25.1).
-pub(super) fn comment<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], HeaderError> {
+pub(super) fn comment<'a>(cursor: &mut Cursor<'a, '_>) -> Result<&'a [u8], HeaderError> {
     cursor.skip(1);
     let start = cursor.at();
     let mut depth = 1;
@@ -193,7 +193,7 @@ impl<'a> TypedHeader<'a> for Warning<'a> {
     }
 }
 
-fn needs_space(cursor: &mut Cursor<'_>) -> Result<(), HeaderError> {
+fn needs_space(cursor: &mut Cursor<'_, '_>) -> Result<(), HeaderError> {
     if !cursor.peek().is_some_and(is_lws) {
         return cursor.fail(HeaderErrorKind::Token);
     }
@@ -225,8 +225,8 @@ impl<'a> TypedHeader<'a> for Timestamp<'a> {
 }
 
 /// Digits, perhaps with a dot; without digits before it only where that is allowed.
-fn decimal<'a>(cursor: &mut Cursor<'a>, needs_whole: bool) -> Result<&'a str, HeaderError> {
-    let digits = |cursor: &mut Cursor<'_>| {
+fn decimal<'a>(cursor: &mut Cursor<'a, '_>, needs_whole: bool) -> Result<&'a str, HeaderError> {
+    let digits = |cursor: &mut Cursor<'_, '_>| {
         let start = cursor.at();
         while cursor.peek().is_some_and(|b| b.is_ascii_digit()) {
             cursor.skip(1);

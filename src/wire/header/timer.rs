@@ -67,7 +67,7 @@ impl<'a> TypedHeader<'a> for SessionExpires<'a> {
         let mut cursor = Cursor::new(value);
         let seconds = cursor.number()?;
         let mut refresher = None;
-        let params = Params::header(&mut cursor, |name, value| {
+        let params = Params::header(&mut cursor, |name: &'a str, value: Option<&'a str>| {
             if !name.eq_ignore_ascii_case("refresher") {
                 return true;
             }
