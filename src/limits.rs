@@ -7,9 +7,9 @@ use crate::time::Duration;
 pub struct Limits {
     /// Octets of a stream's reassembly buffer: one message and the start of the next.
     pub stream_buffer: usize,
-    /// Flows that peers opened to us.
+    /// Flows that peers opened to us: half of the descriptors that a process has by default.
     pub flows_in: usize,
-    /// Flows that one peer address opened to us.
+    /// Flows that one peer address opened to us: some peers open one for each call.
     pub flows_in_per_peer: usize,
     /// An inbound flow closes after this long without a message.
     pub flow_idle: Duration,
@@ -35,8 +35,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             stream_buffer: 128 * 1024,
-            flows_in: 256,
-            flows_in_per_peer: 16,
+            flows_in: 512,
+            flows_in_per_peer: 128,
             flow_idle: Duration::from_secs(120),
             flow_first_byte: Duration::from_secs(10),
             transactions: 65_536,

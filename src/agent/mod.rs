@@ -202,6 +202,11 @@ impl Agent {
         let connection = info.peer.is_some();
         let id = self.flows.accept(&info, framer);
         if full {
+            if self.config.observe {
+                let peer = info.peer.map(|peer| peer.to_string()).unwrap_or_default();
+                let text = format!("a connection of {peer} is one too many: it is closed");
+                self.events.push_back(Event::Decided { call: None, text });
+            }
             self.close_flow(now, id);
         } else if connection {
             self.set_flow_deadline(id, Some(first_byte));

@@ -113,13 +113,15 @@ fn list(rows: &[Row], columns: usize, printer: &mut Printer) {
 }
 
 fn listed(row: &Row, columns: usize) -> String {
-    let CallJson { outcome, times, talk_ms, to, .. } = &row.call;
+    let CallJson { outcome, times, talk_ms, direction, from, to, .. } = &row.call;
     let kind = outcome.as_ref().map_or("under way", |outcome| outcome.kind.as_str());
     let status = outcome.as_ref().and_then(|outcome| outcome.status).map_or_else(String::new, |code| code.to_string());
     let talk = talk_ms.map_or_else(String::new, |ms| format!("{}.{} s", ms / 1000, ms % 1000 / 100));
     let created = times.created.as_deref().map(local).unwrap_or_default();
-    let to = visible(to.as_bytes());
-    clipped(&format!("{:>5}  {created}  {kind:<12}{status:<4}{talk:>9}  {to}", row.number), columns)
+    // The other side: of a call that came in, who called.
+    let (way, other) = if direction == "inbound" { ("from", from) } else { ("to", to) };
+    let other = format!("{way:<5}{}", visible(other.as_bytes()));
+    clipped(&format!("{:>5}  {created}  {kind:<12}{status:<4}{talk:>9}  {other}", row.number), columns)
 }
 
 /// An RFC 3339 time in the zone of this machine.

@@ -85,10 +85,20 @@ fn calls_are_listed_with_the_number_that_show_takes() {
     store.admit(&intent()).unwrap();
     let text = said(&list_all(), OutputFormat::Text, &path).unwrap();
     assert!(text.starts_with("    1  2026-11-23 ") && text.contains("under way"), "{text}");
-    assert!(text.ends_with("sip:bob\\u{1b}@example.com\n"), "{text}");
+    assert!(text.contains("  to   sip:bob\\u{1b}@"), "{text}");
     let json = said(&show("1", false), OutputFormat::Json, &path).unwrap();
     assert_eq!(serde_json::from_str::<CallJson>(&json).unwrap(), CallJson::open(&intent()));
     assert!(said(&show("1", true), OutputFormat::Text, &path).unwrap().contains("no messages"));
+}
+
+#[test]
+fn a_call_that_came_in_is_listed_with_who_called() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("calls.db");
+    let direction = CallDirection::Inbound;
+    Store::open(&path, Durability::None).unwrap().admit(&Intent { direction, ..intent() }).unwrap();
+    let text = said(&list_all(), OutputFormat::Text, &path).unwrap();
+    assert!(text.contains("  from sip:alice@"), "{text}");
 }
 
 #[test]
