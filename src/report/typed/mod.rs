@@ -18,6 +18,11 @@ pub fn value(id: HeaderId, value: &[u8]) -> Option<Result<Tree, HeaderError>> {
     entry(id).map(|entry| (entry.parse)(value))
 }
 
+/// The headers with a typed form.
+pub fn ids() -> impl ExactSizeIterator<Item = HeaderId> {
+    ENTRIES.iter().map(|entry| entry.id)
+}
+
 /// Whether empty elements of a list of that header are skipped rather than refused.
 #[must_use]
 pub fn skips_empty(id: HeaderId) -> bool {
