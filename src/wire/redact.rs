@@ -7,7 +7,7 @@ use super::grammar::{TOKEN, is_lws, run, trim};
 use super::name::HeaderId;
 
 /// `bytes` with the digest response of Authorization and Proxy-Authorization, the whole credentials of any other
-/// scheme there, and the keys of `a=crypto` lines replaced by `(redacted)`. Nothing else changes, not even
+/// scheme there, what of them cannot be read, and the keys of `a=crypto` lines replaced by `(redacted)`. Nothing else changes, not even
 /// Content-Length. It works on any octets, whether they parse or not.
 pub fn redacted(bytes: &[u8]) -> Cow<'_, [u8]> {
     let mut secrets = Vec::new();
@@ -86,42 +86,55 @@ fn credentials(value: &[u8], at: usize, secrets: &mut Secrets) {
         }
         return;
     }
-    while from < value.len() {
-        let length = parameter(value.get(from..).unwrap_or_default(), at + from, secrets);
-        from += length.max(1);
+    while let Some(rest) = value.get(from..).filter(|rest| !rest.is_empty()) {
+        let start = rest.iter().position(|&b| !is_lws(b) && b != b',').unwrap_or(rest.len());
+        let pair = rest.get(start..).unwrap_or_default();
+        match parameter(pair, at + from + start, secrets) {
+            Some(length) => from += start + length,
+            None => {
+                // Where quotes are out of step, the response may be in what looks like another value.
+                let start = at + from + start;
+                secrets.push((start..start + trim(pair).len(), b"(redacted)"));
+                return;
+            }
+        }
     }
 }
 
-/// Passes over one `name = value` and what stands before it; notes the value of `response`. Says how many octets it
-/// took.
-fn parameter(text: &[u8], at: usize, secrets: &mut Secrets) -> usize {
-    let start = text.iter().position(|&b| !is_lws(b) && b != b',').unwrap_or(text.len());
-    let rest = text.get(start..).unwrap_or_default();
-    let name = run(rest, TOKEN);
-    let mut value = name + run_of_blanks(rest.get(name..).unwrap_or_default());
-    if rest.get(value) != Some(&b'=') {
-        return start + name;
+/// Passes over one `name = value` up to the comma after it; notes the value of `response`. Says how many octets it
+/// took, `None` when it is malformed.
+fn parameter(text: &[u8], at: usize, secrets: &mut Secrets) -> Option<usize> {
+    if text.is_empty() {
+        return Some(0);
     }
-    value += 1;
-    value += run_of_blanks(rest.get(value..).unwrap_or_default());
-    let length = value_length(rest.get(value..).unwrap_or_default());
-    if rest.get(..name).is_some_and(|name| name.eq_ignore_ascii_case(b"response")) {
-        let secret = at + start + value;
-        secrets.push((secret..secret + length, b"\"(redacted)\""));
+    let name = run(text, TOKEN);
+    let blanks = |from: usize| from + run_of_blanks(text.get(from..).unwrap_or_default());
+    let equals = blanks(name);
+    if name == 0 || text.get(equals) != Some(&b'=') {
+        return None;
     }
-    start + value + length
+    let value = blanks(equals + 1);
+    let end = value + value_length(text.get(value..)?)?;
+    let next = blanks(end);
+    if text.get(next).is_some_and(|&b| b != b',') {
+        return None;
+    }
+    if end > value && text.get(..name)?.eq_ignore_ascii_case(b"response") {
+        secrets.push((at + value..at + end, b"\"(redacted)\""));
+    }
+    Some(next)
 }
 
-/// The octets of a quoted string (to the end when it does not end) or of a bare value.
-fn value_length(text: &[u8]) -> usize {
+/// The octets of a quoted string, or of a bare value; `None` when the string does not end.
+fn value_length(text: &[u8]) -> Option<usize> {
     if text.first() != Some(&b'"') {
-        return text.iter().position(|&b| is_lws(b) || b == b',').unwrap_or(text.len());
+        return Some(text.iter().position(|&b| is_lws(b) || b == b',').unwrap_or(text.len()));
     }
     let mut escaped = false;
-    let close = text.iter().enumerate().skip(1).find(|&(_, &b)| {
+    let close = text.iter().skip(1).position(|&b| {
         let closes = b == b'"' && !escaped;
         escaped = b == b'\\' && !escaped;
         closes
     });
-    close.map_or(text.len(), |(at, _)| at + 1)
+    close.map(|at| at + 2)
 }

@@ -299,7 +299,8 @@ impl<'a> Media<'a> {
         let rest = rest.trim_start();
         let (proto, formats) = rest.split_once(' ').unwrap_or((rest, ""));
         let port = port.split('/').next()?.parse().ok()?;
-        if kind.is_empty() || proto.is_empty() {
+        // Neither CR nor NUL can be said again in an answer, which names the same stream (RFC 8866 §9 `byte-string`).
+        if kind.is_empty() || proto.is_empty() || text.contains(['\r', '\0']) {
             return None;
         }
         Some(Self { kind, port, proto, formats: formats.trim_start(), section })
@@ -615,6 +616,14 @@ mod tests {
         let text = writer.finish();
         let sdp = SessionDescription::parse(&text).unwrap();
         assert_eq!((sdp.media.len(), sdp.direction_of(&sdp.media[0])), (1, Direction::SendRecv));
+    }
+
+    #[test]
+    fn a_stream_that_no_answer_can_name_is_refused() {
+        for line in ["audio 1 RTP/\0AVP 0", "audio 1 RTP/AVP 0\r8", "au\rdio 1 RTP/AVP 0"] {
+            let text = format!("v=0\r\nm={line}\r\n");
+            assert_eq!(SessionDescription::parse(text.as_bytes()), Err(SdpError::Media(2)), "{line:?}");
+        }
     }
 
     #[test]

@@ -647,11 +647,15 @@ fn same_value(a: Option<&str>, b: Option<&str>) -> bool {
     }
 }
 
-/// Each parameter of `a` agrees with that of `b`, or may be missing there.
+/// Each parameter of `a` agrees with one of that name in `b` (more than one is outside the grammar and seen), or may be
+/// missing there.
 fn params_agree(a: Params<'_>, b: Params<'_>) -> bool {
-    a.iter().all(|(name, value)| match b.iter().find(|(other, _)| same(name, other, true)) {
-        Some((_, other)) => same_value(value, other),
-        None => !["user", "ttl", "method", "maddr", "transport"].iter().any(|kept| same(name, kept, true)),
+    a.iter().all(|(name, value)| {
+        let mut there = b.iter().filter(|(other, _)| same(name, other, true)).map(|(_, other)| other).peekable();
+        match there.peek() {
+            Some(_) => there.any(|other| same_value(value, other)),
+            None => !["user", "ttl", "method", "maddr", "transport"].iter().any(|kept| same(name, kept, true)),
+        }
     })
 }
 

@@ -104,6 +104,8 @@ const EQUAL: &[(&str, &str, bool)] = &[
     ("sip:a@h;x=1", "sip:a@h", true),
     ("sip:a@h;x=1", "sip:a@h;X=1", true),
     ("sip:a@h;x=1", "sip:a@h;x=2", false),
+    ("sip:a@h;x=1;x=2", "sip:a@h;x=2;x=1", true),
+    ("sip:a@h;x=1;x=2", "sip:a@h;x=1", false),
     ("sip:a@h;x=AbC", "sip:a@h;x=aBc", true),
     ("sip:a@h;x", "sip:a@h;x=1", false),
     ("sip:a@h;x=1;y=2", "sip:a@h;y=2;x=1", true),

@@ -9,13 +9,21 @@ use super::tree::Tree;
 use crate::wire::auth::*;
 use crate::wire::*;
 use parts::InParts;
+use std::borrow::Cow;
 
 pub use parts::uri;
 
 /// One value of a header in parts: an element of a comma list, the whole value otherwise. `None` for headers without a
 /// typed form.
 pub fn value(id: HeaderId, value: &[u8]) -> Option<Result<Tree, HeaderError>> {
-    entry(id).map(|entry| (entry.parse)(value))
+    entry(id).map(|entry| {
+        let tree = (entry.parse)(value)?;
+        // A fold is a space, and where it stood is nobody's concern (RFC 3261 §7.3.1).
+        match unfolded(value) {
+            Cow::Owned(line) => Ok((entry.parse)(&line).unwrap_or(tree)),
+            Cow::Borrowed(_) => Ok(tree),
+        }
+    })
 }
 
 /// The headers with a typed form.

@@ -69,6 +69,8 @@ const VALUES: &[(&str, &str, &str)] = &[
         "scheme=Digest username=bob realm=r nonce=n uri=sip:a response=0f qop=auth nc=0000000a cnonce=c new=1",
     ),
     ("Proxy-Authorization", "Basic dTpw", "scheme=Basic credentials=dTpw"),
+    ("Proxy-Authorization", "Other a,\r\n b", "scheme=Other credentials=\"a, b\""),
+    ("Info-Package", "g.3gpp.mid-call;x=\"1\r\n 2\"", "package=g.3gpp.mid-call params.x=\"1 2\""),
     (
         "WWW-Authenticate",
         "Digest realm=\"a, b\", nonce=\"n=\", qop=\"auth,auth-int\", algorithm=SHA-256, stale=TRUE, opaque=\"\"",
