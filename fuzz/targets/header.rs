@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
             Err(error) => assert!(error.offset <= element.len(), "{error} of {} octets", element.len()),
         }
     }
-    let examined = bounded(value, 16 * 1024, 256, |value| examine::value(id, value));
+    let examined = bounded(value, 16 * 1024, 512, |value| examine::value(id, value));
     let has_fault = parts.iter().any(|(_, part)| part.is_err());
     match examined {
         Ok(tree) => {

@@ -75,12 +75,8 @@ fn answered(offered: &[u8], sdp: &SessionDescription<'_>) {
     let streams = |text: &[u8], taken: usize| {
         let read = SessionDescription::parse(text).unwrap_or_else(|error| panic!("{error}: {}", text.escape_ascii()));
         assert_eq!(read.media.len(), sdp.media.len(), "{}", text.escape_ascii());
-        assert!(
-            read.media
-                .iter()
-                .zip(&sdp.media)
-                .all(|(ours, theirs)| ours.kind == theirs.kind && ours.proto == theirs.proto)
-        );
+        assert!(read.media.iter().zip(&sdp.media).all(|(ours, theirs)| ours.kind.eq_ignore_ascii_case(theirs.kind)
+            && ours.proto.eq_ignore_ascii_case(theirs.proto)));
         assert_eq!(read.media.iter().filter(|media| media.port != 0).count(), taken);
     };
     streams(&decline(offered, &local()).expect("it was read"), 0);
