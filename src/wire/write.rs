@@ -9,6 +9,7 @@ use super::grammar::{self, OPAQUE, TOKEN};
 use super::header::unfolded;
 use super::message::{Header, Message};
 use super::name::{HeaderId, Method, Status};
+use super::scan;
 
 /// Why a message cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,12 +83,13 @@ impl<'b> Writer<'b> {
 
     /// Writes a header with its canonical name.
     pub fn header(&mut self, id: HeaderId, value: impl AsRef<[u8]>) -> &mut Self {
-        self.named(id.as_str(), value)
+        let start = self.known_name(id);
+        self.value(id.as_str(), start, value.as_ref())
     }
 
     /// Writes a header whose value is formatted in place.
     pub fn header_fmt(&mut self, id: HeaderId, value: fmt::Arguments<'_>) -> &mut Self {
-        let start = self.name(id.as_str());
+        let start = self.known_name(id);
         let _ = self.out.write_fmt(value);
         self.end_value(id.as_str(), start)
     }
@@ -95,18 +97,16 @@ impl<'b> Writer<'b> {
     /// Writes a header of any name.
     pub fn named(&mut self, name: &str, value: impl AsRef<[u8]>) -> &mut Self {
         let start = self.name(name);
-        self.out.extend_from_slice(value.as_ref());
-        self.end_value(name, start)
+        self.value(name, start, value.as_ref())
     }
 
     /// Copies a header of a received message: a known name in its canonical spelling, folds as one space, everything
     /// else octet by octet (RFC 3261 §8.2.6.2). What was one header stays one, whatever control characters are in it.
     pub fn copy(&mut self, header: &Header<'_>) -> &mut Self {
-        let name = match header.id {
-            HeaderId::Other => std::str::from_utf8(header.name).unwrap_or_default(),
-            id => id.as_str(),
+        match header.id {
+            HeaderId::Other => self.name(std::str::from_utf8(header.name).unwrap_or_default()),
+            id => self.known_name(id),
         };
-        self.name(name);
         self.out.extend_from_slice(&unfolded(header.value));
         self.out.extend_from_slice(b"\r\n");
         self
@@ -150,9 +150,26 @@ impl<'b> Writer<'b> {
         if HeaderId::of(name.as_bytes()) == HeaderId::ContentLength {
             self.refuse(WriteError::Reserved(name.into()));
         }
+        self.begin_value(name)
+    }
+
+    /// [`name`](Self::name) of a name that is a token because this library knows it.
+    fn known_name(&mut self, id: HeaderId) -> usize {
+        if matches!(id, HeaderId::ContentLength | HeaderId::Other) {
+            return self.name(id.as_str());
+        }
+        self.begin_value(id.as_str())
+    }
+
+    fn begin_value(&mut self, name: &str) -> usize {
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b": ");
         self.out.len()
+    }
+
+    fn value(&mut self, name: &str, start: usize, value: &[u8]) -> &mut Self {
+        self.out.extend_from_slice(value);
+        self.end_value(name, start)
     }
 
     /// Ends a value: the guard.
@@ -190,7 +207,7 @@ pub fn check_header(name: &str, value: &str) -> Result<(), WriteError> {
 
 /// Whether there is any control character but TAB.
 fn has_control(value: &[u8]) -> bool {
-    value.iter().any(|&b| (b < 0x20 && b != b'\t') || b == 0x7f)
+    !scan::every(value, |b| ((b >= 0x20) | (b == b'\t')) & (b != 0x7f))
 }
 
 /// Shows text as a quoted string with its escapes (RFC 3261 §25.1). Control characters are left for the guard.
