@@ -98,9 +98,10 @@ pub(crate) fn skip(bytes: &[u8], mut at: usize, mask: u16) -> usize {
     at
 }
 
-/// [`skip`] with the marks of `bytes`, for a class that has all letters and digits.
+/// [`skip`] with the marks of `bytes`, where they were made, for a class that has all letters and digits.
 #[inline(always)]
-pub(crate) fn skip_marked(bytes: &[u8], marks: &Marks, mut at: usize, mask: u16) -> usize {
+pub(crate) fn skip_marked(bytes: &[u8], marks: Option<&Marks>, mut at: usize, mask: u16) -> usize {
+    let Some(marks) = marks else { return skip(bytes, at, mask) };
     loop {
         let plain = scan::unmarked(marks, at);
         at += plain;
@@ -198,20 +199,18 @@ fn element_end(bytes: &[u8]) -> usize {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor<'a, 'm> {
     bytes: &'a [u8],
-    marks: &'m Marks,
+    /// Where they were made: what is short, or seldom read, costs less without.
+    marks: Option<&'m Marks>,
     /// The value as text, where that was looked at once rather than for each piece, and all of it is.
     text: Option<&'a str>,
     at: usize,
 }
 
-/// For values that are not marked.
-pub(crate) static PLAIN: Marks = scan::UNMARKED;
-
 impl<'a, 'm> Cursor<'a, 'm> {
     /// For a value that is short, or seldom read.
     #[inline]
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        let mut cursor = Self { bytes, marks: &PLAIN, text: None, at: 0 };
+        let mut cursor = Self { bytes, marks: None, text: None, at: 0 };
         cursor.lws();
         cursor
     }
@@ -220,7 +219,7 @@ impl<'a, 'm> Cursor<'a, 'm> {
     #[inline]
     pub(crate) fn marked(bytes: &'a [u8], marks: &'m mut Marks) -> Self {
         scan::mark(bytes, marks);
-        let mut cursor = Self { bytes, marks, text: std::str::from_utf8(bytes).ok(), at: 0 };
+        let mut cursor = Self { bytes, marks: Some(marks), text: std::str::from_utf8(bytes).ok(), at: 0 };
         cursor.lws();
         cursor
     }
@@ -242,7 +241,7 @@ impl<'a, 'm> Cursor<'a, 'm> {
 
     /// The whole value as text, where it is that, and its marks.
     #[inline]
-    pub(crate) fn text(&self) -> Option<(&'a str, &'m Marks)> {
+    pub(crate) fn text(&self) -> Option<(&'a str, Option<&'m Marks>)> {
         Some((self.text?, self.marks))
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::bound;
-use super::grammar::{self, HOST, LABEL, OPAQUE, PARAM, PASSWORD, PLAIN, URI_HEADER, USER, skip_marked};
+use super::grammar::{self, HOST, LABEL, OPAQUE, PARAM, PASSWORD, URI_HEADER, USER, skip_marked};
 use super::params::Params;
 use super::scan::{Marks, UNMARKED, find, mark};
 
@@ -36,7 +36,7 @@ pub enum Host<'a> {
 impl<'a> Host<'a> {
     /// A host without a port: a name, an IPv4 address, or an IPv6 address in brackets.
     pub fn parse(text: &'a [u8]) -> Result<Self, UriError> {
-        let host = std::str::from_utf8(text).ok().and_then(|text| host_at(text, &PLAIN, 0));
+        let host = std::str::from_utf8(text).ok().and_then(|text| host_at(text, None, 0));
         match host {
             Some((host, end)) if end == text.len() => Ok(host),
             _ => Err(UriError { kind: UriErrorKind::Host, offset: 0 }),
@@ -77,7 +77,7 @@ impl fmt::Display for Host<'_> {
 
 /// The host at `at` of `text`, and where it ends; `marks` are those of the text.
 #[inline(always)]
-pub(crate) fn host_at<'a>(text: &'a str, marks: &Marks, at: usize) -> Option<(Host<'a>, usize)> {
+pub(crate) fn host_at<'a>(text: &'a str, marks: Option<&Marks>, at: usize) -> Option<(Host<'a>, usize)> {
     match text.as_bytes().get(at)? {
         b'[' => {
             let address = text.get(at + 1..)?;
@@ -97,7 +97,7 @@ pub(crate) fn host_at<'a>(text: &'a str, marks: &Marks, at: usize) -> Option<(Ho
 /// The domain name at `start` of `text`, and where it ends. No label is empty or begins or ends with a hyphen; the dot
 /// before the end of a name is the root's.
 #[inline(always)]
-fn name_at<'a>(text: &'a str, marks: &Marks, start: usize) -> Option<(Host<'a>, usize)> {
+fn name_at<'a>(text: &'a str, marks: Option<&Marks>, start: usize) -> Option<(Host<'a>, usize)> {
     let bytes = text.as_bytes();
     let (mut label, mut at) = (start, start);
     loop {
@@ -257,12 +257,12 @@ impl<'a> Uri<'a> {
     pub(crate) fn of(raw: &'a str) -> Result<Self, UriError> {
         let mut marks = UNMARKED;
         mark(raw.as_bytes(), &mut marks);
-        Self::within(raw, &marks, 0, raw.len())
+        Self::within(raw, Some(&marks), 0, raw.len())
     }
 
     /// [`parse`](Self::parse) of `start..end` of a text, whose marks are given.
     #[inline]
-    pub(crate) fn within(text: &'a str, marks: &Marks, start: usize, end: usize) -> Result<Self, UriError> {
+    pub(crate) fn within(text: &'a str, marks: Option<&Marks>, start: usize, end: usize) -> Result<Self, UriError> {
         let raw = text.get(start..end).unwrap_or_default();
         if raw.is_empty() {
             return Err(UriError { kind: UriErrorKind::Empty, offset: 0 });
@@ -284,7 +284,7 @@ impl<'a> Uri<'a> {
         let Some(colon) = find(b':', bytes) else { return fail(UriErrorKind::Scheme, bytes.len()) };
         let name = raw.get(..colon).unwrap_or_default();
         if name.eq_ignore_ascii_case("sips") {
-            return Self::sip(raw, Place { text: raw, marks: &PLAIN, start: 0 }, Scheme::Sips, 5);
+            return Self::sip(raw, Place { text: raw, marks: None, start: 0 }, Scheme::Sips, 5);
         }
         if name.eq_ignore_ascii_case("tel") {
             return Self::opaque(raw).parse_tel(colon + 1);
@@ -358,7 +358,7 @@ impl<'a> Uri<'a> {
             return Err(UriError { kind: UriErrorKind::Number, offset: start });
         }
         self.scheme = Scheme::Tel;
-        let place = Place { text: self.raw, marks: &PLAIN, start: 0 };
+        let place = Place { text: self.raw, marks: None, start: 0 };
         let failed = |kind| UriError { kind, offset: end };
         let (after, _) = place.params(end).map_err(failed)?;
         if after < bytes.len() {
@@ -507,7 +507,7 @@ fn is_visual(octet: u8) -> bool {
 #[derive(Clone, Copy)]
 struct Place<'a, 'm> {
     text: &'a str,
-    marks: &'m Marks,
+    marks: Option<&'m Marks>,
     start: usize,
 }
 
@@ -585,7 +585,7 @@ impl Place<'_, '_> {
 }
 
 fn check_headers(headers: &str, offset: usize) -> Result<(), UriError> {
-    let place = Place { text: headers, marks: &PLAIN, start: 0 };
+    let place = Place { text: headers, marks: None, start: 0 };
     let malformed = |header: &str| header.is_empty() || header.starts_with('=');
     if place.escaped(0, URI_HEADER) < headers.len() || headers.split('&').any(malformed) {
         return Err(UriError { kind: UriErrorKind::Parameter, offset });
