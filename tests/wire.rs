@@ -15,6 +15,9 @@ mod round_trips;
 #[path = "wire/streams.rs"]
 mod streams;
 
+#[path = "wire/tags.rs"]
+mod tags;
+
 #[path = "wire/torture.rs"]
 mod torture;
 

@@ -116,7 +116,7 @@ fn merging(request: &MessageRef<'_>, method: &Method) -> Option<Key> {
         return None;
     }
     let cseq = request.cseq()?.number.to_string();
-    let (call_id, from_tag) = (request.call_id()?.as_bytes(), request.from_tag()?.as_bytes());
+    let (call_id, from_tag) = (request.call_id()?.as_bytes(), request.get::<From<'_>>()?.ok()?.tag()?.as_bytes());
     Some(joined(&[b"", b"", call_id, from_tag, cseq.as_bytes(), method.as_str().as_bytes()]))
 }
 

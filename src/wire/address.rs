@@ -7,7 +7,7 @@ use super::grammar::{self, Cursor, TOKEN, VALUE, is_lws, trim};
 use super::header::{HeaderError, HeaderErrorKind, TypedHeader};
 use super::name::HeaderId;
 use super::params::{Params, Reader};
-use super::scan::{UNMARKED, find};
+use super::scan::{UNMARKED, find, holds};
 use super::uri::{Uri, UriError};
 use super::{bound, unfolded};
 
@@ -100,6 +100,27 @@ impl<'a> NameAddr<'a> {
         Ok(Self { display, uri, params, tag: known.tag })
     }
 
+    /// The tag of a value whose name and address are passed over and not read: that of [`tag`](Self::tag) wherever the
+    /// value can be read.
+    pub(crate) fn tag_of(value: &'a [u8]) -> Option<&'a str> {
+        let mut cursor = Cursor::new(value);
+        if cursor.peek() == Some(b'"') {
+            cursor.quoted().ok()?;
+        }
+        let rest = cursor.rest();
+        let params = match find(b'<', rest) {
+            // Neither a name nor an address without brackets has a semicolon, and a parameter may have a bracket.
+            Some(open) if !rest.get(..open).is_some_and(|name| holds(b';', name)) => {
+                open + find(b'>', rest.get(open..)?)? + 1
+            }
+            _ => find(b';', rest)?,
+        };
+        cursor.skip(params);
+        let mut known = Known { tag: None, check: tag_is_token };
+        Params::header(&mut cursor, &mut known).ok()?;
+        known.tag
+    }
+
     /// The tag; `None` when absent (RFC 2543 peers send none).
     pub fn tag(&self) -> Option<&'a str> {
         self.tag
@@ -185,9 +206,10 @@ pub(crate) fn qvalue(text: &str) -> Option<u16> {
     }
 }
 
-fn is_token(value: Option<&str>) -> bool {
+/// Whether this parameter, if it is a tag, has a token as its value.
+fn tag_is_token(name: &str, value: Option<&str>) -> bool {
     // A bare value is of the class already.
-    value.is_some_and(|value| !value.starts_with('"'))
+    !name.eq_ignore_ascii_case("tag") || value.is_some_and(|value| !value.starts_with('"'))
 }
 
 /// A Contact value (RFC 3261 §20.10).
@@ -224,7 +246,7 @@ impl<'a> TypedHeader<'a> for Contact<'a> {
 }
 
 macro_rules! addresses {
-    ($($(#[$doc:meta])* $name:ident $(where $param:literal)?;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident $(where $check:ident)?;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub struct $name<'a>(pub NameAddr<'a>);
@@ -233,9 +255,7 @@ macro_rules! addresses {
             const ID: HeaderId = HeaderId::$name;
 
             fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
-                let check = |_name: &str, _value: Option<&str>| {
-                    true $(&& (!_name.eq_ignore_ascii_case($param) || is_token(_value)))?
-                };
+                let check = |_name: &str, _value: Option<&str>| true $(&& $check(_name, _value))?;
                 NameAddr::parse_with(value, check).map(Self)
             }
         }
@@ -252,9 +272,9 @@ macro_rules! addresses {
 
 addresses! {
     /// RFC 3261 §20.20
-    From where "tag";
+    From where tag_is_token;
     /// RFC 3261 §20.39
-    To where "tag";
+    To where tag_is_token;
     /// RFC 3261 §20.34
     Route;
     /// RFC 3261 §20.30

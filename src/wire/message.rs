@@ -6,7 +6,7 @@ use super::header::{CSeq, CallId, HeaderError, HeaderErrorKind, MaxForwards, Typ
 use super::name::{HeaderId, Method, Status};
 use super::scan::{Damage, Declared, Index, ParseError, ParseErrorKind, Slot, Span, StartLine, holds};
 use super::uri::{Uri, UriError};
-use super::{From, To, Via};
+use super::{From, NameAddr, To, Via};
 
 /// A message. Its bytes start at the start line and end with the body.
 #[derive(Clone, Debug)]
@@ -235,14 +235,16 @@ impl<B: AsRef<[u8]>> Message<B> {
         Some(self.get::<CallId<'_>>()?.ok()?.0)
     }
 
-    /// The From tag; `None` when absent, or the From is missing or broken.
+    /// The From tag; `None` when absent, or the parameters of From are broken. Its address is not looked at, which
+    /// [`check`](Self::check) does.
     pub fn from_tag(&self) -> Option<&str> {
-        self.get::<From<'_>>()?.ok()?.tag()
+        NameAddr::tag_of(self.header(HeaderId::From)?)
     }
 
-    /// The To tag; `None` when absent, or the To is missing or broken.
+    /// The To tag; `None` when absent, or the parameters of To are broken. Its address is not looked at, which
+    /// [`check`](Self::check) does.
     pub fn to_tag(&self) -> Option<&str> {
-        self.get::<To<'_>>()?.ok()?.tag()
+        NameAddr::tag_of(self.header(HeaderId::To)?)
     }
 
     /// How many Via values there are.
