@@ -194,58 +194,54 @@ impl Index {
             damage: None,
             body: bytes.len(),
         };
-        loop {
-            let rest = bytes.get(at..).unwrap_or_default();
-            match rest {
-                [b'\n', ..] => {
-                    index.body = at + 1;
-                    return Ok(index);
-                }
-                [b'\r', b'\n', ..] => {
-                    index.body = at + 2;
-                    return Ok(index);
-                }
-                _ => {}
-            }
-            let Some((end, folded)) = header_end(rest, at)? else {
-                index.damage = index.damage.or(Some(Damage::Unended));
+        while let Some(rest) = bytes.get(at..)
+            && let Some(mut end) = find(b'\n', rest)
+        {
+            if end < 2 && matches!(rest, [b'\n', ..] | [b'\r', b'\n', ..]) {
+                index.body = at + end + 1;
                 return Ok(index);
-            };
-            index.header(bytes, at, at + end, folded)?;
+            }
+            let folded = is_fold(rest, end);
+            if folded {
+                match folded_end(rest, end, at)? {
+                    Some(last) => end = last,
+                    None => break,
+                }
+            }
+            index.header(rest, at, end, folded)?;
             at += end + 1;
         }
+        index.damage = index.damage.or(Some(Damage::Unended));
+        Ok(index)
     }
 
-    /// Notes the header whose line spans `at..end`.
-    fn header(&mut self, bytes: &[u8], at: usize, end: usize, folded: bool) -> Result<(), ParseError> {
-        let line = bytes.get(at..end).unwrap_or_default();
-        if line.len() > bound::HEADER_LINE
-            && line.strip_suffix(b"\r").map_or(line.len(), <[u8]>::len) > bound::HEADER_LINE
-        {
-            return Err(ParseError { kind: ParseErrorKind::HeaderTooLong, offset: at });
+    /// Notes the header at `at`, whose line is what stands before the line feed at `end` of `rest`.
+    #[inline(always)]
+    fn header(&mut self, rest: &[u8], at: usize, end: usize, folded: bool) -> Result<(), ParseError> {
+        let too_long = ParseError { kind: ParseErrorKind::HeaderTooLong, offset: at };
+        if end > bound::HEADER_LINE && (end > bound::HEADER_LINE + 1 || rest.get(end - 1) != Some(&b'\r')) {
+            return Err(too_long);
         }
-        let colon = colon(bytes.get(at..).unwrap_or_default(), line);
-        let (mut name, mut value) = line.split_at_checked(colon).unwrap_or_default();
+        let colon = colon(rest, end);
+        let mut name = rest.get(..colon).unwrap_or_default();
         while let [shorter @ .., b' ' | b'\t'] = name {
             name = shorter;
         }
         let id = HeaderId::of(name);
         // A known name is a token already.
-        if value.is_empty() || (id == HeaderId::Other && !grammar::all(name, TOKEN)) {
+        if colon == end || (id == HeaderId::Other && !grammar::all(name, TOKEN)) {
             self.damage = self.damage.or(Some(Damage::Line(at)));
             return Ok(());
         }
-        value = value.get(1..).unwrap_or_default();
-        let blank = match value {
+        let start = match rest.get(colon + 1..) {
             // So writes nearly everyone.
-            [b' ', b'!'..=u8::MAX, ..] => 1,
-            _ => value.iter().position(|&b| !is_lws(b)).unwrap_or(value.len()),
+            Some([b' ', b'!'..=u8::MAX, ..]) => colon + 2,
+            _ => (colon + 1..end).find(|&place| !rest.get(place).is_some_and(|&b| is_lws(b))).unwrap_or(end),
         };
-        value = value.get(blank..).unwrap_or_default();
+        let mut value = rest.get(start..end).unwrap_or_default();
         while let [shorter @ .., b' ' | b'\t' | b'\r' | b'\n'] = value {
             value = shorter;
         }
-        let value_at = at + colon + 1 + blank;
         if id == HeaderId::ContentLength {
             self.declare(value);
         }
@@ -253,11 +249,11 @@ impl Index {
             return Err(ParseError { kind: ParseErrorKind::TooManyHeaders, offset: at });
         }
         // The end is the largest of the three places: where it fits, none is cut.
-        let (Ok(name_len), Ok(end)) = (u8::try_from(name.len()), u16::try_from(value_at + value.len())) else {
-            return Err(ParseError { kind: ParseErrorKind::HeaderTooLong, offset: at });
+        let (Ok(name_len), Ok(end)) = (u8::try_from(name.len()), u16::try_from(at + start + value.len())) else {
+            return Err(too_long);
         };
         let folded = if folded { FOLDED } else { 0 };
-        let slot = Slot { id: id as u8 | folded, name_len, name: at as u16, value: value_at as u16, end };
+        let slot = Slot { id: id as u8 | folded, name_len, name: at as u16, value: (at + start) as u16, end };
         if let Some((first, last)) = self.spans.get_mut(id as usize) {
             // There are at most 128 slots.
             *last = self.slots.len as u8;
@@ -296,16 +292,17 @@ impl Index {
 /// The first `octet` of `bytes`. What is searched here is short: this beats a wider search, which must be set up.
 #[inline(always)]
 pub(crate) fn find(octet: u8, bytes: &[u8]) -> Option<usize> {
-    let (blocks, tail) = bytes.as_chunks::<16>();
-    for (number, block) in blocks.iter().enumerate() {
+    let mut at = 0;
+    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         if in_block(octet, block) {
-            return find_in_block(octet, block).map(|found| number * 16 + found);
+            return find_in_block(octet, block).map(|found| at + found);
         }
+        at += 16;
     }
     match bytes.last_chunk() {
         // What the last block has twice was looked at already.
         Some(last) => find_in_block(octet, last).map(|found| bytes.len() - 16 + found),
-        None => tail.iter().position(|&b| b == octet),
+        None => bytes.iter().position(|&b| b == octet),
     }
 }
 
@@ -412,24 +409,28 @@ fn mark_block(marks: &mut [u8; 16], block: &[u8; 16]) {
     }
 }
 
-/// Where the first colon of `line` is, at the end when it has none. Nearly all names end within the first block of what
-/// is left of the message.
+/// Where the first colon of a line is that ends at `end` of `rest`; `end` when it has none. Nearly all names end within
+/// the first block of what is left of the message.
 #[inline]
-fn colon(rest: &[u8], line: &[u8]) -> usize {
-    let near = rest.first_chunk().and_then(|block| find_in_block(b':', block)).filter(|colon| *colon < line.len());
-    near.or_else(|| find(b':', line)).unwrap_or(line.len())
+fn colon(rest: &[u8], end: usize) -> usize {
+    match rest.first_chunk().and_then(|block| find_in_block(b':', block)) {
+        Some(colon) => colon.min(end),
+        None => rest.get(..end).and_then(|line| find(b':', line)).unwrap_or(end),
+    }
 }
 
-/// Where the header at the start of `rest` ends (its last line feed), and whether it is folded; `None` when the
-/// message ends before. `at` is the place of `rest` in the message.
-fn header_end(rest: &[u8], at: usize) -> Result<Option<(usize, bool)>, ParseError> {
-    let Some(mut end) = find(b'\n', rest) else { return Ok(None) };
-    let is_fold = |end: usize| matches!(rest.get(end + 1), Some(b' ' | b'\t'));
-    if !is_fold(end) {
-        return Ok(Some((end, false)));
-    }
+/// Whether the line that ends at `end` of `rest` goes on after its line feed.
+#[inline]
+fn is_fold(rest: &[u8], end: usize) -> bool {
+    matches!(rest.get(end + 1), Some(b' ' | b'\t'))
+}
+
+/// Where the folded header at the start of `rest` ends (its last line feed), whose first line does at `end`; `None` when
+/// the message ends before. `at` is the place of `rest` in the message.
+#[cold]
+fn folded_end(rest: &[u8], mut end: usize, at: usize) -> Result<Option<usize>, ParseError> {
     let mut folds = 0;
-    while is_fold(end) {
+    while is_fold(rest, end) {
         folds += 1;
         let Some(more) = memchr::memchr(b'\n', rest.get(end + 1..).unwrap_or_default()) else { return Ok(None) };
         end += 1 + more;
@@ -437,7 +438,7 @@ fn header_end(rest: &[u8], at: usize) -> Result<Option<(usize, bool)>, ParseErro
     if folds > bound::FOLDS {
         return Err(ParseError { kind: ParseErrorKind::TooManyFolds, offset: at });
     }
-    Ok(Some((end, true)))
+    Ok(Some(end))
 }
 
 /// Reads the first line, which starts at octet 0, and whether its version is 2.0.
