@@ -115,9 +115,9 @@ impl<'a> NameAddr<'a> {
             }
             _ => find(b';', rest)?,
         };
-        cursor.skip(params);
+        let params = std::str::from_utf8(rest.get(params..)?).ok()?;
         let mut known = Known { tag: None, check: tag_is_token };
-        Params::header(&mut cursor, &mut known).ok()?;
+        Params::header(&mut Cursor::of_text(params), &mut known).ok()?;
         known.tag
     }
 

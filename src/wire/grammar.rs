@@ -125,6 +125,12 @@ pub(crate) fn token(bytes: &[u8]) -> Option<&str> {
     if all(bytes, TOKEN) { std::str::from_utf8(bytes).ok() } else { None }
 }
 
+/// Whether `bytes` is one non-empty run of [`WORD`], told a block at a time: of what is printable it lacks few.
+pub(crate) fn is_word(bytes: &[u8]) -> bool {
+    let lacks = |b: u8| b"#$&,;@^|".iter().fold(false, |found, &other| found | (b == other));
+    !bytes.is_empty() && scan::every(bytes, |b| (b > b' ') & (b < 0x7f) & !lacks(b))
+}
+
 /// Linear white space. A value holds CR and LF only where it is folded, so they are spaces here.
 pub(crate) fn is_lws(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
@@ -222,6 +228,12 @@ impl<'a, 'm> Cursor<'a, 'm> {
         let mut cursor = Self { bytes, marks: Some(marks), text: std::str::from_utf8(bytes).ok(), at: 0 };
         cursor.lws();
         cursor
+    }
+
+    /// For what is known to be text.
+    #[inline]
+    pub(crate) fn of_text(text: &'a str) -> Self {
+        Self { text: Some(text), ..Self::new(text.as_bytes()) }
     }
 
     #[inline]
@@ -398,5 +410,22 @@ impl<'a, 'm> Cursor<'a, 'm> {
     pub(crate) fn end(&mut self) -> Result<(), HeaderError> {
         self.lws();
         if self.at == self.bytes.len() { Ok(()) } else { self.fail(HeaderErrorKind::Trailing) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_told_by_blocks_as_by_octets() {
+        for octet in 0..=u8::MAX {
+            for length in [1, 8, 20] {
+                let mut bytes = vec![b'a'; length];
+                bytes[length / 2] = octet;
+                assert_eq!(is_word(&bytes), all(&bytes, WORD), "{bytes:?}");
+            }
+        }
+        assert!(!is_word(b""));
     }
 }

@@ -2,8 +2,9 @@
 
 use super::macros::{numbers, words};
 use super::{HeaderError, HeaderErrorKind, TypedHeader};
-use crate::wire::grammar::{Cursor, TOKEN, WORD, is_lws};
+use crate::wire::grammar::{self, Cursor, TOKEN, WORD, is_lws};
 use crate::wire::name::{HeaderId, Method};
+use crate::wire::scan::find;
 
 /// CSeq (RFC 3261 §20.16).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,15 @@ words! {
 
 /// A Call-ID, read to its end.
 pub(super) fn call_id<'a>(cursor: &mut Cursor<'a, '_>) -> Result<&'a str, HeaderError> {
+    // Nearly always it is all that is left.
+    let rest = cursor.rest();
+    let is_all = match find(b'@', rest).and_then(|at| rest.split_at_checked(at)) {
+        Some((word, [_, host @ ..])) => grammar::is_word(word) && grammar::is_word(host),
+        _ => grammar::is_word(rest),
+    };
+    if is_all && let Some(call_id) = cursor.take(rest.len()) {
+        return Ok(call_id);
+    }
     let start = cursor.at();
     cursor.pass(WORD);
     let mut is_empty = cursor.at() == start;
