@@ -115,7 +115,14 @@ impl<'a> NameAddr<'a> {
             }
             _ => find(b';', rest)?,
         };
-        let params = std::str::from_utf8(rest.get(params..)?).ok()?;
+        let params = rest.get(params..)?;
+        // So writes nearly everyone.
+        if let Some(tag) = params.strip_prefix(b";tag=")
+            && grammar::all(tag, VALUE)
+        {
+            return std::str::from_utf8(tag).ok();
+        }
+        let params = std::str::from_utf8(params).ok()?;
         let mut known = Known { tag: None, check: tag_is_token };
         Params::header(&mut Cursor::of_text(params), &mut known).ok()?;
         known.tag
