@@ -223,22 +223,24 @@ impl Index {
             return Err(too_long);
         }
         let colon = colon(rest, end);
-        let mut name = rest.get(..colon).unwrap_or_default();
+        let Some((mut name, after)) = rest.get(..end).and_then(|line| line.split_at_checked(colon)) else {
+            return Ok(());
+        };
         while let [shorter @ .., b' ' | b'\t'] = name {
             name = shorter;
         }
         let id = HeaderId::of(name);
         // A known name is a token already.
-        if colon == end || (id == HeaderId::Other && !grammar::all(name, TOKEN)) {
+        if after.is_empty() || (id == HeaderId::Other && !grammar::all(name, TOKEN)) {
             self.damage = self.damage.or(Some(Damage::Line(at)));
             return Ok(());
         }
-        let start = match rest.get(colon + 1..) {
+        let mut value = match after {
             // So writes nearly everyone.
-            Some([b' ', b'!'..=u8::MAX, ..]) => colon + 2,
-            _ => (colon + 1..end).find(|&place| !rest.get(place).is_some_and(|&b| is_lws(b))).unwrap_or(end),
+            [_, b' ', value @ ..] if !value.first().is_some_and(|&b| is_lws(b)) => value,
+            _ => without_lws(after.get(1..).unwrap_or_default()),
         };
-        let mut value = rest.get(start..end).unwrap_or_default();
+        let start = end - value.len();
         while let [shorter @ .., b' ' | b'\t' | b'\r' | b'\n'] = value {
             value = shorter;
         }
@@ -293,7 +295,7 @@ impl Index {
 #[inline(always)]
 pub(crate) fn find(octet: u8, bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
-    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+    for block in bytes.as_chunks().0 {
         if in_block(octet, block) {
             return find_in_block(octet, block).map(|found| at + found);
         }
@@ -417,6 +419,11 @@ fn colon(rest: &[u8], end: usize) -> usize {
         Some(colon) => colon.min(end),
         None => rest.get(..end).and_then(|line| find(b':', line)).unwrap_or(end),
     }
+}
+
+/// `text` without the white space at its start.
+fn without_lws(text: &[u8]) -> &[u8] {
+    text.get(text.iter().position(|&b| !is_lws(b)).unwrap_or(text.len())..).unwrap_or_default()
 }
 
 /// Whether the line that ends at `end` of `rest` goes on after its line feed.
