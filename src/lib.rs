@@ -9,7 +9,7 @@
 //!   6  cli                                    words of a user, exit codes
 //!   5  record, report, plivo                  what is kept, shown, and particular to one provider
 //!   4  transport                              sockets, clocks, threads: Client and Driver
-//!   3  agent, sim                             the whole user agent without I/O; a world to run it in
+//!   3  agent, media, sim                      the whole user agent and its sound without I/O; a world to run it in
 //!   2  call                                   dialogs, what one call is, digest, offer and answer
 //!   1  transaction                            the four machines of RFC 3261 §17 with RFC 6026
 //!   0  wire                                   bytes to values and back
@@ -78,8 +78,9 @@
 //!
 //! # Features
 //!
-//! None is the pure core. `net` adds `transport`, `store` the SQLite records, `sandbox` the Plivo on one's own machine,
-//! `cli` (the default) the command, `rsip` conversions to the crate of that name and back. A feature adds and never changes behaviour.
+//! None is the pure core. `audio` adds G.722, MP3 and SRTP to `media`; `net` adds `transport`, with `audio`; `store` the
+//! SQLite records, `sandbox` the Plivo on one's own machine, `cli` (the default) the command, `rsip` conversions to the
+//! crate of that name and back. A feature adds and never changes behaviour.
 
 #![forbid(unsafe_code)]
 
@@ -89,6 +90,7 @@ pub mod call;
 pub mod cli;
 pub mod id;
 pub mod limits;
+pub mod media;
 pub mod outbox;
 pub mod plivo;
 #[cfg(feature = "store")]

@@ -50,11 +50,13 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law.
     Pcma,
+    /// G.722 at 64 kbit/s: 16,000 samples a second, whose RTP clock says 8000 all the same (RFC 3551 §4.5.2).
+    G722,
 }
 
 impl Codec {
     /// Every codec we know.
-    pub const ALL: [Self; 2] = [Self::Pcmu, Self::Pcma];
+    pub const ALL: [Self; 3] = [Self::Pcmu, Self::Pcma, Self::G722];
 
     /// The encoding's name in `a=rtpmap` (RFC 3551 §6).
     #[must_use]
@@ -62,6 +64,7 @@ impl Codec {
         match self {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
+            Self::G722 => "G722",
         }
     }
 
@@ -71,6 +74,7 @@ impl Codec {
         match self {
             Self::Pcmu => 0,
             Self::Pcma => 8,
+            Self::G722 => 9,
         }
     }
 
@@ -78,6 +82,15 @@ impl Codec {
     #[must_use]
     pub const fn clock(self) -> u32 {
         8000
+    }
+
+    /// Samples a second of the sound.
+    #[must_use]
+    pub const fn rate(self) -> u32 {
+        match self {
+            Self::Pcmu | Self::Pcma => 8000,
+            Self::G722 => 16_000,
+        }
     }
 
     /// The codec that a peer's payload type means: what its `a=rtpmap` says, else the reserved meaning.
@@ -144,7 +157,7 @@ pub(super) mod tests {
     #[test]
     fn a_reserved_number_needs_no_map_but_obeys_one() {
         assert_eq!(Codec::of(8, None), Some(Codec::Pcma));
-        assert_eq!(Codec::of(9, None), None);
+        assert_eq!(Codec::of(18, None), None);
         assert_eq!(Codec::of(0, Some(Rtpmap { payload: 0, name: "iLBC", clock: 8000, channels: 1 })), None);
     }
 

@@ -18,6 +18,8 @@ mod via;
 mod write;
 
 pub mod auth;
+pub mod rtcp;
+pub mod rtp;
 pub mod sdp;
 
 pub use address::*;

@@ -1,0 +1,1 @@
+//! Digits in the sound: the tones of the telephone, found and made.

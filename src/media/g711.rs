@@ -1,0 +1,1 @@
+//! Both laws of G.711.

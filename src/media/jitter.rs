@@ -1,0 +1,1 @@
+//! What waits for its turn, and what is played for what is lost.

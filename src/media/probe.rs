@@ -1,0 +1,1 @@
+//! A known signal, found again in what comes back.

@@ -1,0 +1,1 @@
+//! What a listener would say: the E-model (ITU-T G.107).

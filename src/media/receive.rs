@@ -1,0 +1,1 @@
+//! What a sequence of packets tells: loss, order, jitter (RFC 3550).

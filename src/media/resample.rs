@@ -1,0 +1,1 @@
+//! Between 8, 16 and 48 kHz.
