@@ -1,1 +1,0 @@
-//! What a sequence of packets tells: loss, order, jitter (RFC 3550).
