@@ -1,1 +1,0 @@
-//! Digits as RTP events (RFC 4733): sent and received.
