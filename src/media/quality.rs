@@ -71,7 +71,7 @@ pub const SILENCE: u8 = 127;
 /// A frame below this level is silence: quieter than speech, as loud as the noise of a quiet room.
 const SILENT: u8 = 50;
 /// A sample as large as this is clipped: the largest that µ-law has. A-law's is 32,256.
-const CLIPPED: u16 = 32_124;
+const CLIPPED: i16 = 32_124;
 
 /// How loud sound was. Each frame is looked at once.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
@@ -97,13 +97,14 @@ impl Levels {
         if frame.is_empty() {
             return SILENCE;
         }
-        let (mut power, mut peak, mut clipped) = (0_u64, 0_u16, 0_u32);
+        let (mut power, mut low, mut high, mut clipped) = (0_u64, 0_i16, 0_i16, 0_u32);
         for sample in frame {
-            let size = sample.unsigned_abs();
-            power += u64::from(size) * u64::from(size);
-            peak = peak.max(size);
-            clipped += u32::from(size >= CLIPPED);
+            let wide = i32::from(*sample);
+            power += u64::from((wide * wide).cast_unsigned());
+            (low, high) = (low.min(*sample), high.max(*sample));
+            clipped += u32::from(*sample >= CLIPPED || *sample <= -CLIPPED);
         }
+        let peak = low.unsigned_abs().max(high.unsigned_abs());
         let level = level(power as f64, frame.len() as f64);
         self.samples += frame.len() as u64;
         self.clipped += u64::from(clipped);

@@ -120,38 +120,44 @@ impl Concealment {
     fn lag(&self) -> usize {
         // As at 8 kHz first, for cost; then the neighbours.
         let coarse = self.per_ms / 8;
-        let (shortest, longest) = (SHORTEST * self.per_ms, LONGEST * self.per_ms);
-        let rough = self.best(shortest, longest, coarse, coarse);
+        let whole = self.history.len();
+        let thin: [i16; (COMPARED + LONGEST) * 8] = std::array::from_fn(|at| {
+            let back = ((COMPARED + LONGEST) * 8 - at) * coarse;
+            self.history.get(whole - back).copied().unwrap_or_default()
+        });
+        let rough = best_lag(&thin, SHORTEST * 8, LONGEST * 8, COMPARED * 8) * coarse;
         if coarse == 1 {
             return rough;
         }
-        self.best((rough - coarse).max(shortest), (rough + coarse).min(longest), 1, coarse)
+        let (from, to) = ((rough - coarse).max(SHORTEST * self.per_ms), (rough + coarse).min(LONGEST * self.per_ms));
+        best_lag(&self.history, from, to, COMPARED * self.per_ms)
     }
+}
 
-    fn best(&self, from: usize, to: usize, by: usize, stride: usize) -> usize {
-        let mut best = (from, f32::MIN);
-        for lag in (from..=to).step_by(by.max(1)) {
-            let likeness = self.likeness(lag, stride.max(1));
-            if likeness > best.1 {
-                best = (lag, likeness);
-            }
+/// The lag at which the last samples are most like those before.
+fn best_lag(samples: &[i16], from: usize, to: usize, compared: usize) -> usize {
+    let mut best = (from, f32::MIN);
+    for lag in from..=to {
+        let likeness = likeness(samples, lag, compared);
+        if likeness > best.1 {
+            best = (lag, likeness);
         }
-        best.0
     }
+    best.0
+}
 
-    /// The correlation of the last 20 ms with what was `lag` samples before, as a share of the latter's strength.
-    fn likeness(&self, lag: usize, stride: usize) -> f32 {
-        let compared = COMPARED * self.per_ms;
-        let end = self.history.len();
-        let now = self.history.get(end - compared..).unwrap_or_default();
-        let then = self.history.get(end - compared - lag..end - lag).unwrap_or_default();
-        let (mut product, mut strength) = (0_i64, 1_i64);
-        for (now, then) in now.iter().zip(then).step_by(stride) {
-            product += i64::from(*now) * i64::from(*then);
-            strength += i64::from(*then) * i64::from(*then);
-        }
-        product as f32 / (strength as f32).sqrt()
+/// The correlation of the last samples with those `lag` before, as a share of the latter's strength.
+fn likeness(samples: &[i16], lag: usize, compared: usize) -> f32 {
+    let begin = samples.len() - compared;
+    let now = samples.get(begin..).unwrap_or_default();
+    let then = samples.get(begin - lag..samples.len() - lag).unwrap_or_default();
+    let (mut product, mut strength) = (0_i64, 1_i64);
+    for (now, then) in now.iter().zip(then) {
+        let (now, then) = (i32::from(*now), i32::from(*then));
+        product += i64::from(now * then);
+        strength += i64::from(then * then);
     }
+    product as f32 / (strength as f32).sqrt()
 }
 
 #[cfg(test)]
