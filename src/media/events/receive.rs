@@ -186,3 +186,69 @@ impl Ended {
         Self { event: packet.event, timestamp: packet.timestamp, given_up: !packet.end }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::path::PathBuf;
+
+    #[test]
+    fn other_peoples_calls_are_heard() {
+        for (name, keys) in [
+            ("ast-ulaw-dtmf", "2013785496"),
+            ("sipp-dtmf_2833_0", "0"),
+            ("sipp-dtmf_2833_1", "1"),
+            ("sipp-dtmf_2833_5", "5"),
+            ("sipp-dtmf_2833_9", "9"),
+            ("sipp-dtmf_2833_pound", "#"),
+            ("sipp-dtmf_2833_star", "*"),
+        ] {
+            let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../shared/corpus/pcap/{name}.pcap"));
+            let Ok(capture) = std::fs::read(&path) else {
+                // Not `eprintln`, which a passing test swallows.
+                writeln!(std::io::stderr(), "SKIPPED: {} is not here", path.display()).unwrap();
+                continue;
+            };
+            let mut receiver = EventReceiver::new(8000, Duration::from_millis(20));
+            let mut found = String::new();
+            for (when, packet) in captured(&capture) {
+                let heard = receiver.handle(when, packet);
+                found.extend(heard.into_iter().flatten().filter_map(|key| match key {
+                    Key::Pressed(digit) => Some(digit.as_char()),
+                    Key::Released(..) => None,
+                }));
+            }
+            assert_eq!(found, keys, "{name}");
+            assert_eq!(receiver.poll_timeout(), None, "{name}: every key has its end");
+        }
+    }
+
+    /// The events of payload type 101 in a pcap file of RTP over UDP over IPv4.
+    fn captured(capture: &[u8]) -> Vec<(Instant, EventPacket)> {
+        let word = |at: usize| u32::from_le_bytes(capture[at..at + 4].try_into().unwrap());
+        let link = if word(20) == 113 { 16 } else { 14 };
+        let (mut at, mut events) = (24, Vec::new());
+        while at < capture.len() {
+            let when = Duration::from_secs(word(at).into()) + Duration::from_micros(word(at + 4).into());
+            let frame = &capture[at + 16..at + 16 + word(at + 8) as usize];
+            at += 16 + frame.len();
+            let ip = &frame[link..];
+            let Some(rtp) = ip.get(usize::from(ip[0] & 15) * 4 + 8..) else { continue };
+            if ip[9] == 17 && rtp.len() == 16 && rtp[1] & 0x7F == 101 {
+                events.push((
+                    Instant::from_origin(when),
+                    EventPacket {
+                        event: rtp[12],
+                        end: rtp[13] >> 7 == 1,
+                        volume: rtp[13] & 63,
+                        duration: u16::from_be_bytes([rtp[14], rtp[15]]),
+                        timestamp: u32::from_be_bytes(rtp[4..8].try_into().unwrap()),
+                        marker: rtp[1] >> 7 == 1,
+                    },
+                ));
+            }
+        }
+        events
+    }
+}

@@ -1,1 +1,0 @@
-//! Digits in the sound: the tones of the telephone, found and made.
