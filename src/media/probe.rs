@@ -1,1 +1,0 @@
-//! A known signal, found again in what comes back.
