@@ -18,6 +18,7 @@ mod via;
 mod write;
 
 pub mod auth;
+pub mod crypto;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
