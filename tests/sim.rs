@@ -29,5 +29,7 @@ mod requests;
 mod responses;
 #[path = "sim/sessions.rs"]
 mod sessions;
+#[path = "sim/srtp.rs"]
+mod srtp;
 #[path = "sim/ways.rs"]
 mod ways;

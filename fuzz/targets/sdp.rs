@@ -3,8 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sipcall::call::MediaPrefs;
+use sipcall::call::{Keys, MediaPrefs};
 use sipcall::call::offer::{Local, accept, answer, decline, offer, offer_again};
+use sipcall::seed::Seed;
 use sipcall::wire::sdp::{MAX_LINES, MAX_MEDIA, MAX_OCTETS, Media, SdpWriter, SessionDescription};
 use sipcall_fuzz::bounded;
 
@@ -20,7 +21,8 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn local() -> Local {
-    Local { addr: ([192, 0, 2, 1], 4000).into(), session_id: 1, version: 1 }
+    let keys = Keys::new(&mut Seed::new([1; 32]));
+    Local { addr: ([192, 0, 2, 1], 4000).into(), session_id: 1, version: 1, keys }
 }
 
 fn looked_at(sdp: &SessionDescription<'_>) {

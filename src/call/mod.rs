@@ -20,6 +20,7 @@ mod draft;
 pub mod info;
 pub mod offer;
 mod outcome;
+mod sdes;
 mod session;
 mod uac;
 mod uas;
@@ -27,6 +28,7 @@ pub mod wallet;
 
 pub use draft::{ContactForm, Draft, OurContact, Reply, Way};
 pub use outcome::*;
+pub use sdes::Keys;
 pub use session::*;
 pub use uac::Placing;
 pub use uas::Accepting;
@@ -193,10 +195,44 @@ struct Media {
     /// The To tag of the answer that the plan came from.
     planned_by: Option<String>,
     counted: MediaCounts,
-    session_id: u64,
-    version: u64,
+    /// What our session descriptions have in common, once the first is written.
+    own: Option<Own>,
     /// The session description that we sent last.
     described: Option<Bytes>,
+}
+
+/// What stays the same in the session descriptions of a call, and how many there were.
+#[derive(Clone, Copy, Debug)]
+struct Own {
+    session_id: u64,
+    version: u64,
+    keys: Keys,
+}
+
+impl Media {
+    /// Our end in a session description that is another than the last one.
+    fn next_local(&mut self, seed: &mut Seed, addr: SocketAddr) -> offer::Local {
+        let own = match self.own {
+            Some(own) => Own { version: own.version + 1, ..own },
+            None => Own { session_id: seed.word() >> 2, version: 0, keys: Keys::new(seed) },
+        };
+        self.own = Some(own);
+        offer::Local { addr, session_id: own.session_id, version: own.version, keys: own.keys }
+    }
+
+    /// Whether an encrypted stream goes on with a key of the peer that it did not have. Then the peer may be another
+    /// end, which knows nothing of the roll-over counter of what we send, and needs a new key of ours as well (RFC 4568
+    /// §7.1.4). So does a stream that was in clear in between: its counter is forgotten.
+    fn is_rekeyed_by(&self, plan: &MediaPlan) -> bool {
+        let key = |plan: &MediaPlan| plan.crypto.map(|crypto| crypto.receiving);
+        plan.crypto.is_some() && self.plan.is_some_and(|before| key(&before) != key(plan))
+    }
+
+    fn rekeyed(&mut self, seed: &mut Seed, local: offer::Local) -> offer::Local {
+        let keys = Keys::new(seed);
+        self.own = self.own.map(|own| Own { keys, ..own });
+        offer::Local { keys, ..local }
+    }
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 
 use thiserror::Error;
 
-use super::session::{Codec, Direction, MediaPlan, MediaPrefs};
+use super::sdes::{self, Keys};
+use super::session::{Codec, Direction, MediaPlan, MediaPrefs, Srtp};
+use crate::wire::crypto::Crypto;
 use crate::wire::sdp::{Media, SdpError, SdpWriter, SessionDescription};
 
 /// The number that we give RTP events in an offer of ours, as nearly everyone does.
@@ -17,7 +19,8 @@ const EVENT_PAYLOAD: u8 = 101;
 const EVENTS: &str = "0-15";
 /// The packet lengths that we make on a peer's wish, in milliseconds.
 const PTIMES_MS: std::ops::RangeInclusive<u16> = 10..=120;
-const PROTO: &str = "RTP/AVP";
+const PLAIN: &str = "RTP/AVP";
+const SECURE: &str = "RTP/SAVP";
 
 /// Our end of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub struct Local {
     pub session_id: u64,
     /// Grows by one with each description that differs from the one before (RFC 3264 §8).
     pub version: u64,
+    /// Our keys, should the stream be encrypted.
+    pub keys: Keys,
 }
 
 /// Why a peer's description gives us no stream.
@@ -36,9 +41,24 @@ pub enum Unusable {
     /// It cannot be read.
     #[error(transparent)]
     Unreadable(#[from] SdpError),
-    /// It has no plain RTP audio stream, or an answer has none where our offer had it.
-    #[error("the peer's session description has no audio stream over RTP/AVP")]
+    /// It has no RTP audio stream of a profile that we know, or an answer has none where our offer had it.
+    #[error("the peer's session description has no audio stream over RTP/AVP or RTP/SAVP")]
     NoAudio,
+    /// Its audio is encrypted, and SRTP is off.
+    #[error("the peer offers SRTP, which is off: allow it with srtp sdes")]
+    Encrypted,
+    /// Its audio is not encrypted, and SRTP is required.
+    #[error("the peer offers plain RTP, and SRTP is required: have it offer RTP/SAVP, or allow both with srtp sdes")]
+    InClear,
+    /// It answers our offer of SRTP with plain RTP, which RFC 3264 §6.1 does not allow.
+    #[error("the peer answers an offer of SRTP with plain RTP: call it with srtp off")]
+    Downgraded,
+    /// Its SRTP stream has no `a=crypto` line that we can use, or an answer has none that fits a line of our offer.
+    #[error(
+        "the peer's SRTP stream has no usable a=crypto line: it needs one key, without MKI, for AES_CM_128_HMAC_SHA1_80, \
+         AES_CM_128_HMAC_SHA1_32, AEAD_AES_128_GCM or AEAD_AES_256_GCM"
+    )]
+    NoKey,
     /// Its audio is refused or switched off: port 0.
     #[error("the peer refuses the audio stream")]
     Rejected,
@@ -54,39 +74,45 @@ pub enum Unusable {
 #[must_use]
 pub fn offer(prefs: &MediaPrefs, local: &Local) -> Vec<u8> {
     let mut writer = begin(local, b"0 0");
-    write_offered(&mut writer, prefs, local, EVENT_PAYLOAD);
+    write_offered(&mut writer, prefs, local, EVENT_PAYLOAD, &sdes::offered(prefs.srtp, &local.keys));
     writer.finish()
 }
 
 /// A further offer of a session: for hold, resume or refresh (RFC 3264 §8).
 ///
 /// `previous` is our own latest description. Each of its streams stays in its place, all but the audio one switched
-/// off, and a payload type number keeps its meaning.
+/// off, and a payload type number keeps its meaning. A stream in use stays plain or encrypted, with the lines that it
+/// had: hold is no reason for new keys.
 ///
 /// # Errors
 /// [`Unusable::Unreadable`] if `previous` is no description.
 pub fn offer_again(previous: &[u8], prefs: &MediaPrefs, local: &Local) -> Result<Vec<u8>, Unusable> {
     let previous = SessionDescription::parse(previous)?;
-    let is_audio = |media: &&Media<'_>| is_plain_audio(media);
     // A stream in use goes on; without one, the place of one that ended is taken again (RFC 3264 §8.1).
-    let place = position(&previous, |media| is_audio(&media) && media.port != 0)
-        .or_else(|| position(&previous, |media| is_audio(&media)));
+    let in_use = position(&previous, |media| is_audio(media) && media.port != 0);
+    let place = in_use.or_else(|| position(&previous, is_audio));
+    let lines = match in_use.and_then(|place| previous.media.get(place)) {
+        Some(media) if is_secure(media) => sdes::lines(media).collect(),
+        Some(_) if prefs.srtp != Srtp::Required => Vec::new(),
+        _ => sdes::offered(prefs.srtp, &local.keys),
+    };
     let mut writer = begin(local, previous.timing);
     for (index, media) in previous.media.iter().enumerate() {
         if Some(index) == place {
-            write_offered(&mut writer, prefs, local, event_number(media));
+            write_offered(&mut writer, prefs, local, event_number(media), &lines);
         } else {
             write_refused(&mut writer, media);
         }
     }
     if place.is_none() {
-        write_offered(&mut writer, prefs, local, EVENT_PAYLOAD);
+        write_offered(&mut writer, prefs, local, EVENT_PAYLOAD, &lines);
     }
     Ok(writer.finish())
 }
 
 /// Answers an offer: the first audio stream that we can carry, with one codec, in the peer's order of preference; every
-/// other stream is refused in its place (RFC 3264 §6).
+/// other stream is refused in its place (RFC 3264 §6). Of an encrypted and a plain stream the encrypted one is taken,
+/// unless SRTP is off.
 ///
 /// # Errors
 /// [`Unusable`] if no stream can be taken: the offer is to be refused as a whole (488).
@@ -94,20 +120,25 @@ pub fn answer(offered: &[u8], prefs: &MediaPrefs, local: &Local) -> Result<(Vec<
     let offered = SessionDescription::parse(offered)?;
     let mut why = Unusable::NoAudio;
     let mut chosen = None;
-    for (index, media) in offered.media.iter().enumerate().filter(|(_, media)| is_plain_audio(media)) {
-        match plan_answer(&offered, media, prefs) {
-            Ok(plan) => {
-                chosen = Some((index, plan));
+    let preferred =
+        |secure: bool| offered.media.iter().enumerate().filter(move |(_, media)| is_secure(media) == secure);
+    let secure_first = prefs.srtp != Srtp::Off;
+    for (place, media) in preferred(secure_first).chain(preferred(!secure_first)).filter(|(_, media)| is_audio(media)) {
+        match plan_answer(&offered, media, prefs, local) {
+            Ok(planned) => {
+                chosen = Some((place, planned));
                 break;
             }
-            Err(reason) => why = reason,
+            // What is wrong with the stream that was wanted most says more, unless that is switched off.
+            Err(reason) if matches!(why, Unusable::NoAudio | Unusable::Rejected) => why = reason,
+            Err(_) => {}
         }
     }
-    let (place, plan) = chosen.ok_or(why)?;
+    let (place, (plan, line)) = chosen.ok_or(why)?;
     let mut writer = begin(local, offered.timing);
     for (index, media) in offered.media.iter().enumerate() {
         if index == place {
-            write_answered(&mut writer, media, &plan, local);
+            write_answered(&mut writer, media, &plan, local, line);
         } else {
             write_refused(&mut writer, media);
         }
@@ -133,10 +164,16 @@ pub fn decline(offered: &[u8], local: &Local) -> Result<Vec<u8>, Unusable> {
 pub fn accept(offered: &[u8], answer: &[u8]) -> Result<MediaPlan, Unusable> {
     let offered = SessionDescription::parse(offered)?;
     let answer = SessionDescription::parse(answer)?;
-    let place = position(&offered, |media| is_plain_audio(media) && media.port != 0).ok_or(Unusable::NoAudio)?;
+    let place = position(&offered, |media| is_audio(media) && media.port != 0).ok_or(Unusable::NoAudio)?;
     let ours = offered.media.get(place).ok_or(Unusable::NoAudio)?;
-    let theirs = answer.media.get(place).filter(|media| is_plain_audio(media)).ok_or(Unusable::NoAudio)?;
+    let theirs = answer.media.get(place).filter(|media| is_audio(media)).ok_or(Unusable::NoAudio)?;
     let remote = Remote::of(&answer, theirs, ours.rtcp_mux())?;
+    let crypto = match (is_secure(ours), is_secure(theirs)) {
+        (false, false) => None,
+        (false, true) => return Err(Unusable::NoAudio),
+        (true, false) => return Err(Unusable::Downgraded),
+        (true, true) => Some(sdes::accept(ours, theirs).ok_or(Unusable::NoKey)?),
+    };
     // The answer's first codec that we offered. The same codec may have another number at each end.
     let (codec, payload_out, payload_in) = codecs(theirs)
         .find_map(|(payload, codec)| {
@@ -155,14 +192,27 @@ pub fn accept(offered: &[u8], answer: &[u8]) -> Result<MediaPlan, Unusable> {
         ptime_ms: wanted_ptime(theirs).or_else(|| wanted_ptime(ours)).unwrap_or(20),
         telephone_event: telephone_event_in.and_then(|_| events(theirs, codec)),
         telephone_event_in,
+        crypto,
     })
 }
 
-fn plan_answer(offered: &SessionDescription<'_>, media: &Media<'_>, prefs: &MediaPrefs) -> Result<MediaPlan, Unusable> {
+/// What an offered stream comes to, and our `a=crypto` line if it is encrypted.
+fn plan_answer(
+    offered: &SessionDescription<'_>,
+    media: &Media<'_>,
+    prefs: &MediaPrefs,
+    local: &Local,
+) -> Result<(MediaPlan, Option<Crypto>), Unusable> {
     let remote = Remote::of(offered, media, true)?;
+    let (line, crypto) = match (is_secure(media), prefs.srtp) {
+        (true, Srtp::Off) => return Err(Unusable::Encrypted),
+        (false, Srtp::Required) => return Err(Unusable::InClear),
+        (false, Srtp::Off | Srtp::Sdes) => (None, None),
+        (true, Srtp::Sdes | Srtp::Required) => Some(sdes::answer(media, &local.keys).ok_or(Unusable::NoKey)?).unzip(),
+    };
     let (payload, codec) = codecs(media).find(|(_, codec)| prefs.codecs.contains(codec)).ok_or(Unusable::NoCodec)?;
     let telephone_event = events(media, codec).filter(|_| prefs.telephone_event);
-    Ok(MediaPlan {
+    let plan = MediaPlan {
         codec,
         payload_out: payload,
         payload_in: payload,
@@ -172,7 +222,9 @@ fn plan_answer(offered: &SessionDescription<'_>, media: &Media<'_>, prefs: &Medi
         ptime_ms: wanted_ptime(media).unwrap_or(prefs.ptime_ms),
         telephone_event,
         telephone_event_in: telephone_event,
-    })
+        crypto,
+    };
+    Ok((plan, line))
 }
 
 /// The peer's end of a stream.
@@ -204,8 +256,13 @@ impl Remote {
     }
 }
 
-fn is_plain_audio(media: &Media<'_>) -> bool {
-    media.kind.eq_ignore_ascii_case("audio") && media.proto.eq_ignore_ascii_case(PROTO)
+/// Audio of a profile that we know. Those with feedback (RFC 5124) are others.
+fn is_audio(media: &Media<'_>) -> bool {
+    media.kind.eq_ignore_ascii_case("audio") && (media.proto.eq_ignore_ascii_case(PLAIN) || is_secure(media))
+}
+
+fn is_secure(media: &Media<'_>) -> bool {
+    media.proto.eq_ignore_ascii_case(SECURE)
 }
 
 fn position(sdp: &SessionDescription<'_>, is_it: impl Fn(&Media<'_>) -> bool) -> Option<usize> {
@@ -242,25 +299,29 @@ fn begin(local: &Local, timing: &[u8]) -> SdpWriter {
     SdpWriter::new(local.session_id, local.version, local.addr.ip(), timing)
 }
 
-fn write_offered(writer: &mut SdpWriter, prefs: &MediaPrefs, local: &Local, event_payload: u8) {
+fn write_offered(writer: &mut SdpWriter, prefs: &MediaPrefs, local: &Local, event_payload: u8, lines: &[Crypto]) {
     let codecs = prefs.codecs.iter().map(|codec| (codec.payload(), *codec)).collect::<Vec<_>>();
     let events = prefs.telephone_event.then_some(event_payload);
-    write_audio(writer, local, &codecs, events);
+    write_audio(writer, local, &codecs, events, lines);
     writer.attribute("ptime", prefs.ptime_ms).flag(prefs.direction.name());
 }
 
-fn write_answered(writer: &mut SdpWriter, media: &Media<'_>, plan: &MediaPlan, local: &Local) {
-    write_audio(writer, local, &[(plan.payload_in, plan.codec)], plan.telephone_event_in);
+fn write_answered(writer: &mut SdpWriter, media: &Media<'_>, plan: &MediaPlan, local: &Local, line: Option<Crypto>) {
+    write_audio(writer, local, &[(plan.payload_in, plan.codec)], plan.telephone_event_in, line.as_slice());
     writer.attribute("ptime", plan.ptime_ms).flag(plan.direction.name());
     if media.rtcp_mux() {
         writer.flag("rtcp-mux");
     }
 }
 
-fn write_audio(writer: &mut SdpWriter, local: &Local, codecs: &[(u8, Codec)], events: Option<u8>) {
+/// A stream with port, formats and keys. Without keys it is plain RTP.
+fn write_audio(writer: &mut SdpWriter, local: &Local, codecs: &[(u8, Codec)], events: Option<u8>, lines: &[Crypto]) {
     let numbers = codecs.iter().map(|(payload, _)| *payload).chain(events);
     let formats = numbers.map(|payload| payload.to_string()).collect::<Vec<_>>().join(" ");
-    writer.media("audio", local.addr.port(), PROTO, formats);
+    writer.media("audio", local.addr.port(), if lines.is_empty() { PLAIN } else { SECURE }, formats);
+    for line in lines {
+        writer.attribute("crypto", line.in_sdp());
+    }
     for (payload, codec) in codecs {
         writer.attribute("rtpmap", format_args!("{payload} {}/{}", codec.name(), codec.clock()));
     }
@@ -280,9 +341,11 @@ fn write_refused(writer: &mut SdpWriter, media: &Media<'_>) {
 mod tests {
     use super::super::session::tests::corpus;
     use super::*;
+    use crate::seed::Seed;
 
     fn local() -> Local {
-        Local { addr: "192.0.2.1:40000".parse().unwrap(), session_id: 7, version: 1 }
+        let keys = Keys::new(&mut Seed::new([7; 32]));
+        Local { addr: "192.0.2.1:40000".parse().unwrap(), session_id: 7, version: 1, keys }
     }
 
     fn text(sdp: Vec<u8>) -> String {

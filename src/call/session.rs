@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
+use crate::wire::crypto::{MasterKey, Suite};
 pub use crate::wire::sdp::Direction;
 use crate::wire::sdp::Rtpmap;
 
@@ -29,6 +30,21 @@ pub struct MediaPrefs {
     pub direction: Direction,
     /// Whether digits may travel as RTP events (RFC 4733).
     pub telephone_event: bool,
+    /// Whether sound is encrypted.
+    pub srtp: Srtp,
+}
+
+/// Whether sound is encrypted: SRTP with the keys in the session description (RFC 4568), which hides it from those who
+/// see the packets and not the signalling.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Srtp {
+    /// Never: `RTP/AVP` is offered and taken.
+    #[default]
+    Off,
+    /// If the peer has it: `RTP/SAVP` is offered, and once more `RTP/AVP` where that is refused. Either is taken.
+    Sdes,
+    /// Always: `RTP/SAVP` is offered and taken.
+    Required,
 }
 
 impl Default for MediaPrefs {
@@ -39,6 +55,7 @@ impl Default for MediaPrefs {
             ptime_ms: 20,
             direction: Direction::SendRecv,
             telephone_event: true,
+            srtp: Srtp::Off,
         }
     }
 }
@@ -124,6 +141,27 @@ pub struct MediaPlan {
     pub telephone_event: Option<u8>,
     /// The payload type of the RTP events that we get: our number.
     pub telephone_event_in: Option<u8>,
+    /// What protects the packets. Absent for plain RTP.
+    pub crypto: Option<CryptoPlan>,
+}
+
+/// The keys of an SRTP stream, one for each direction, both of one suite.
+///
+/// Another plan of a stream with the same key goes on with its roll-over counter; a new key begins at zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CryptoPlan {
+    /// What we protect our packets with.
+    pub sending: MasterKey,
+    /// What the peer protects its packets with.
+    pub receiving: MasterKey,
+}
+
+impl CryptoPlan {
+    /// The suite of both.
+    #[must_use]
+    pub const fn suite(&self) -> Suite {
+        self.sending.suite()
+    }
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@
 
 use super::dialog::Dialog;
 use super::{
-    Action, Call, Cx, Draft, Intent, Milestones, Outcome, Phase, Port, Role, Session, Stage, Timer, Told, Unreached,
-    offer,
+    Action, Call, Cx, Draft, Intent, MediaPrefs, Milestones, Outcome, Phase, Port, Role, Session, Srtp, Stage, Timer,
+    Told, Unreached, offer,
 };
 use crate::id::{CallId, DialogId};
 use crate::time::Duration;
@@ -47,6 +47,8 @@ pub(super) struct ClientInvite {
     /// Another fork's 2xx may come only until then.
     answered: bool,
     ring_limit: Option<Duration>,
+    /// The peer has refused SRTP: plain RTP is offered.
+    plain: bool,
     forks: Vec<Fork>,
     /// The dialog whose 2xx made an offer that the application has not answered yet: its ACK waits for that.
     pub(super) owed: Option<DialogId>,
@@ -91,6 +93,7 @@ impl Call {
             cancel_sent: false,
             answered: false,
             ring_limit,
+            plain: false,
             forks: Vec::new(),
             owed: None,
         }));
@@ -161,16 +164,34 @@ impl Call {
         let body = match (&self.session, &self.media.port) {
             (Session::Raw(bytes), _) => bytes.clone(),
             (Session::Managed(prefs), Port::Open(at)) => {
-                if self.media.session_id == 0 {
-                    self.media.session_id = cx.seed.word() >> 2;
-                }
-                let local = offer::Local { addr: *at, session_id: self.media.session_id, version: self.media.version };
-                Bytes::from(offer::offer(prefs, &local))
+                let local = self.media.next_local(cx.seed, *at);
+                // Where SRTP was refused, plain RTP is what is left to offer.
+                let plain = self.invite.as_ref().is_some_and(|invite| invite.plain);
+                let srtp = if plain { Srtp::Off } else { prefs.srtp };
+                Bytes::from(offer::offer(&MediaPrefs { srtp, ..prefs.clone() }, &local))
             }
             (Session::Managed(_) | Session::LateOffer, _) => return None,
         };
         self.media.described = Some(body.clone());
         Some(("application/sdp".to_owned(), body))
+    }
+
+    /// Our INVITE is refused with that status. Where its offer of SRTP may be the reason and plain RTP will do, the
+    /// offer for one more attempt (RFC 3261 §21.4.26).
+    pub fn handle_refused(&mut self, cx: &mut Cx<'_>, status: Status) -> Option<(String, Bytes)> {
+        let may_be = matches!(
+            status,
+            Status::NOT_ACCEPTABLE_HERE | Status::UNSUPPORTED_MEDIA_TYPE | Status::NOT_ACCEPTABLE_ANYWHERE
+        );
+        let invite = self.invite.as_mut().filter(|invite| !invite.plain && !invite.answered)?;
+        let prefs = self.media.prefs.as_ref()?;
+        if !may_be || prefs.srtp != Srtp::Sdes || self.ending.is_some() {
+            return None;
+        }
+        invite.plain = true;
+        self.media.plan = None;
+        self.attempted_anew(cx);
+        self.offer(cx)
     }
 
     /// A response to our INVITE that is not a challenge we answer.

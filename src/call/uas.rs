@@ -188,15 +188,14 @@ impl Call {
             (Session::Managed(prefs), Port::Open(at)) => (prefs, *at),
             (Session::Managed(_), _) => return Ok(None),
         };
-        if self.media.session_id == 0 {
-            self.media.session_id = cx.seed.word() >> 2;
-        } else {
-            self.media.version += 1;
-        }
-        let local = offer::Local { addr: at, session_id: self.media.session_id, version: self.media.version };
+        let mut local = self.media.next_local(cx.seed, at);
         let body = match &self.media.described {
             _ if !offered.is_empty() => {
-                let (body, plan) = offer::answer(offered, prefs, &local)?;
+                let (mut body, mut plan) = offer::answer(offered, prefs, &local)?;
+                if self.media.is_rekeyed_by(&plan) {
+                    local = self.media.rekeyed(cx.seed, local);
+                    (body, plan) = offer::answer(offered, prefs, &local)?;
+                }
                 self.set_media(cx, plan);
                 body
             }

@@ -3,8 +3,8 @@
 use sipcall::agent::{
     Accept, Account, Agent, AgentConfig, Answer, App, CallRequest, Event, Serve, Transport, UserAgent,
 };
-use sipcall::call::Outcome;
 use sipcall::call::digest::{Login, Secret};
+use sipcall::call::{MediaPrefs, Outcome, Session};
 use sipcall::id::{AccountId, CallId, IncomingId};
 use sipcall::seed::Seed;
 use sipcall::sim::{Handle, Peer, Watch, World, check};
@@ -40,6 +40,8 @@ pub(crate) struct Phone {
     pub(crate) habit: Habit,
     /// Whether the calls that it accepts wait for their record.
     pub(crate) admits: bool,
+    /// What it wants of the media of the calls that it accepts.
+    pub(crate) prefs: MediaPrefs,
     pub(crate) incoming: Vec<IncomingId>,
     pub(crate) placed: Vec<CallId>,
     pub(crate) tasks: Vec<(Instant, Task)>,
@@ -52,6 +54,7 @@ impl Default for Phone {
         Self {
             habit: Habit::Ring,
             admits: false,
+            prefs: MediaPrefs::default(),
             incoming: Vec::new(),
             placed: Vec::new(),
             tasks: Vec::new(),
@@ -66,7 +69,8 @@ impl Phone {
             Task::Ring(id) => drop(agent.respond(now, id, Answer::new(Status::RINGING))),
             Task::Accept(id) => {
                 let admit = self.admits || self.chance.as_mut().is_some_and(|chance| chance.below(2) == 0);
-                let accept = Accept { total_limit: Some(secs(60)), admit, ..Accept::default() };
+                let session = Session::Managed(self.prefs.clone());
+                let accept = Accept { session, total_limit: Some(secs(60)), admit, ..Accept::default() };
                 if let Ok(call) = agent.accept(now, id, accept) {
                     self.hang_up_sometime(now, call);
                 }

@@ -304,6 +304,10 @@ impl Agent {
                 }
             };
         }
+        if !status.is_success() && !unwanted && self.offer_again(now, id, status) {
+            return;
+        }
+        let Some(exchange) = self.exchanges.get_mut(id) else { return };
         let elsewhere = !exchange.candidates.is_empty() || exchange.pinned.is_some();
         if status == Status::SERVICE_UNAVAILABLE && !exchange.provisional && elsewhere {
             exchange.unavailable = Some(Arc::new(response.to_owned()));
@@ -322,6 +326,23 @@ impl Agent {
         if !(invite && status.is_success()) {
             self.signals.push_back(Signal::Finished(id));
         }
+    }
+
+    /// A refused INVITE is tried once more at once, if its call has another session to offer.
+    fn offer_again(&mut self, now: Instant, id: ExchangeId, status: Status) -> bool {
+        let Some(Owner::Call(call, Role::Invite)) = self.exchanges.get(id).map(|exchange| exchange.owner) else {
+            return false;
+        };
+        let mut body = None;
+        self.with_call(now, call, |call, cx| body = call.handle_refused(cx, status));
+        let (Some(body), Some(exchange)) = (body, self.exchanges.get_mut(id)) else { return false };
+        exchange.draft.body = Some(body);
+        exchange.draft.cseq += 1;
+        exchange.fresh = false;
+        self.decided(id, || format!("refused SRTP ({}): offering plain RTP", status.code()));
+        self.leave_transaction(id);
+        self.attempt(now, id);
+        true
     }
 
     /// RFC 3581: what the top Via says of our address is where Contact has to point to.
