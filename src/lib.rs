@@ -78,7 +78,8 @@
 //!
 //! # Features
 //!
-//! None is the pure core. `audio` adds G.722, MP3 and SRTP to `media`; `net` adds `transport`, with `audio`; `store` the
+//! None is the pure core. `audio` adds MP3 and SRTP to `media`, `opus` the codec of that name (built from C, with
+//! cmake); `net` adds `transport`, with `audio`; `store` the
 //! SQLite records, `sandbox` the Plivo on one's own machine, `cli` (the default) the command, `rsip` conversions to the
 //! crate of that name and back. A feature adds and never changes behaviour.
 

@@ -13,12 +13,16 @@ use super::session::{Codec, Direction, MediaPlan, MediaPrefs, Srtp};
 use crate::wire::crypto::Crypto;
 use crate::wire::sdp::{Media, SdpError, SdpWriter, SessionDescription};
 
-/// The number that we give RTP events in an offer of ours, as nearly everyone does.
+/// The number that we give RTP events in an offer of ours, as nearly everyone does. Those of a second clock follow it.
 const EVENT_PAYLOAD: u8 = 101;
 /// The digits, `*`, `#` and A to D (RFC 4733 §2.4.1).
 const EVENTS: &str = "0-15";
 /// The packet lengths that we make on a peer's wish, in milliseconds.
 const PTIMES_MS: std::ops::RangeInclusive<u16> = 10..=120;
+/// Numbers from here on mean what a map says (RFC 3551 §6).
+const FIRST_DYNAMIC: u8 = 96;
+/// The packet length of RFC 3551 §4.5, which every codec takes.
+const PTIME_MS: u16 = 20;
 const PLAIN: &str = "RTP/AVP";
 const SECURE: &str = "RTP/SAVP";
 
@@ -74,7 +78,7 @@ pub enum Unusable {
 #[must_use]
 pub fn offer(prefs: &MediaPrefs, local: &Local) -> Vec<u8> {
     let mut writer = begin(local, b"0 0");
-    write_offered(&mut writer, prefs, local, EVENT_PAYLOAD, &sdes::offered(prefs.srtp, &local.keys));
+    write_offered(&mut writer, prefs, local, None, &sdes::offered(prefs.srtp, &local.keys));
     writer.finish()
 }
 
@@ -99,13 +103,13 @@ pub fn offer_again(previous: &[u8], prefs: &MediaPrefs, local: &Local) -> Result
     let mut writer = begin(local, previous.timing);
     for (index, media) in previous.media.iter().enumerate() {
         if Some(index) == place {
-            write_offered(&mut writer, prefs, local, event_number(media), &lines);
+            write_offered(&mut writer, prefs, local, Some(media), &lines);
         } else {
             write_refused(&mut writer, media);
         }
     }
     if place.is_none() {
-        write_offered(&mut writer, prefs, local, EVENT_PAYLOAD, &lines);
+        write_offered(&mut writer, prefs, local, None, &lines);
     }
     Ok(writer.finish())
 }
@@ -181,7 +185,7 @@ pub fn accept(offered: &[u8], answer: &[u8]) -> Result<MediaPlan, Unusable> {
             Some((codec, payload, offered.0))
         })
         .ok_or(Unusable::NoCodec)?;
-    let telephone_event_in = events(ours, codec);
+    let telephone_event_in = events(ours, codec.clock());
     Ok(MediaPlan {
         codec,
         payload_out,
@@ -189,8 +193,8 @@ pub fn accept(offered: &[u8], answer: &[u8]) -> Result<MediaPlan, Unusable> {
         remote: remote.rtp,
         remote_rtcp: remote.rtcp,
         direction: remote.direction.mirrored().and(offered.direction_of(ours)),
-        ptime_ms: wanted_ptime(theirs).or_else(|| wanted_ptime(ours)).unwrap_or(20),
-        telephone_event: telephone_event_in.and_then(|_| events(theirs, codec)),
+        ptime_ms: wanted_ptime(theirs, codec).or_else(|| wanted_ptime(ours, codec)).unwrap_or(PTIME_MS),
+        telephone_event: telephone_event_in.and_then(|_| events(theirs, codec.clock())),
         telephone_event_in,
         crypto,
     })
@@ -211,7 +215,7 @@ fn plan_answer(
         (true, Srtp::Sdes | Srtp::Required) => Some(sdes::answer(media, &local.keys).ok_or(Unusable::NoKey)?).unzip(),
     };
     let (payload, codec) = codecs(media).find(|(_, codec)| prefs.codecs.contains(codec)).ok_or(Unusable::NoCodec)?;
-    let telephone_event = events(media, codec).filter(|_| prefs.telephone_event);
+    let telephone_event = events(media, codec.clock()).filter(|_| prefs.telephone_event);
     let plan = MediaPlan {
         codec,
         payload_out: payload,
@@ -219,7 +223,9 @@ fn plan_answer(
         remote: remote.rtp,
         remote_rtcp: remote.rtcp,
         direction: remote.direction.mirrored().and(prefs.direction),
-        ptime_ms: wanted_ptime(media).unwrap_or(prefs.ptime_ms),
+        ptime_ms: wanted_ptime(media, codec)
+            .or(Some(prefs.ptime_ms).filter(|ptime| codec.takes_ptime(*ptime)))
+            .unwrap_or(PTIME_MS),
         telephone_event,
         telephone_event_in: telephone_event,
         crypto,
@@ -275,39 +281,80 @@ fn codecs<'a>(media: &Media<'a>) -> impl Iterator<Item = (u8, Codec)> + use<'a> 
     media.payloads().filter_map(move |payload| Some((payload, Codec::of(payload, media.rtpmap(payload))?)))
 }
 
-/// The number of the RTP events that go with `codec`: those with the same clock (RFC 4733 §2.3.1).
-fn events(media: &Media<'_>, codec: Codec) -> Option<u8> {
+/// The number of the RTP events with the clock of the codec that they go with (RFC 4733 §2.3.1).
+fn events(media: &Media<'_>, clock: u32) -> Option<u8> {
     media.payloads().find(|payload| {
-        media
-            .rtpmap(*payload)
-            .is_some_and(|map| map.name.eq_ignore_ascii_case("telephone-event") && map.clock == codec.clock())
+        media.rtpmap(*payload).is_some_and(|map| map.name.eq_ignore_ascii_case("telephone-event") && map.clock == clock)
     })
 }
 
-/// The number for RTP events in a further offer: the one they had, else one that stood for nothing (RFC 3264 §8.3.2).
-fn event_number(media: &Media<'_>) -> u8 {
-    events(media, Codec::Pcmu)
-        .or_else(|| (EVENT_PAYLOAD..128).find(|payload| media.rtpmap(*payload).is_none()))
-        .unwrap_or(EVENT_PAYLOAD)
+fn wanted_ptime(media: &Media<'_>, codec: Codec) -> Option<u16> {
+    media.ptime_ms().filter(|ptime| PTIMES_MS.contains(ptime) && codec.takes_ptime(*ptime))
 }
 
-fn wanted_ptime(media: &Media<'_>) -> Option<u16> {
-    media.ptime_ms().filter(|ptime| PTIMES_MS.contains(ptime))
+/// The numbers of an offer: what had one in `previous` keeps it, and none that stood there for something else is taken
+/// (RFC 3264 §8.3.2).
+struct Numbers {
+    codecs: Vec<(u8, Codec)>,
+    /// RTP events, one number for each clock.
+    events: Vec<(u8, u32)>,
+}
+
+impl Numbers {
+    fn of(prefs: &MediaPrefs, previous: Option<&Media<'_>>) -> Self {
+        let mut numbers = Self { codecs: Vec::new(), events: Vec::new() };
+        for codec in &prefs.codecs {
+            let kept = previous.and_then(|media| codecs(media).find(|(_, known)| known == codec));
+            let payload = match kept {
+                Some((payload, _)) if codec.payload() >= FIRST_DYNAMIC => payload,
+                _ if codec.payload() >= FIRST_DYNAMIC => numbers.free(codec.payload(), previous),
+                _ => codec.payload(),
+            };
+            numbers.codecs.push((payload, *codec));
+        }
+        // Without a codec the events are all that the stream lists.
+        let clocks = prefs.codecs.iter().map(|codec| codec.clock());
+        for clock in clocks.chain(prefs.codecs.is_empty().then_some(8000)).filter(|_| prefs.telephone_event) {
+            if numbers.events.iter().all(|(_, known)| *known != clock) {
+                let kept = previous.and_then(|media| events(media, clock));
+                let payload = kept.unwrap_or_else(|| numbers.free(EVENT_PAYLOAD, previous));
+                numbers.events.push((payload, clock));
+            }
+        }
+        numbers
+    }
+
+    /// The first number from `wanted` on that stands for nothing.
+    fn free(&self, wanted: u8, previous: Option<&Media<'_>>) -> u8 {
+        let is_ours = |payload| {
+            self.codecs.iter().any(|(taken, _)| *taken == payload)
+                || self.events.iter().any(|(taken, _)| *taken == payload)
+        };
+        let is_theirs = |payload| previous.is_some_and(|media| media.rtpmap(payload).is_some());
+        let mut candidates = (wanted..128).chain(FIRST_DYNAMIC..wanted);
+        candidates.find(|payload| !is_ours(*payload) && !is_theirs(*payload)).unwrap_or(wanted)
+    }
 }
 
 fn begin(local: &Local, timing: &[u8]) -> SdpWriter {
     SdpWriter::new(local.session_id, local.version, local.addr.ip(), timing)
 }
 
-fn write_offered(writer: &mut SdpWriter, prefs: &MediaPrefs, local: &Local, event_payload: u8, lines: &[Crypto]) {
-    let codecs = prefs.codecs.iter().map(|codec| (codec.payload(), *codec)).collect::<Vec<_>>();
-    let events = prefs.telephone_event.then_some(event_payload);
-    write_audio(writer, local, &codecs, events, lines);
+fn write_offered(
+    writer: &mut SdpWriter,
+    prefs: &MediaPrefs,
+    local: &Local,
+    previous: Option<&Media<'_>>,
+    lines: &[Crypto],
+) {
+    write_audio(writer, local, &Numbers::of(prefs, previous), lines);
     writer.attribute("ptime", prefs.ptime_ms).flag(prefs.direction.name());
 }
 
 fn write_answered(writer: &mut SdpWriter, media: &Media<'_>, plan: &MediaPlan, local: &Local, line: Option<Crypto>) {
-    write_audio(writer, local, &[(plan.payload_in, plan.codec)], plan.telephone_event_in, line.as_slice());
+    let events = plan.telephone_event_in.map(|payload| (payload, plan.codec.clock()));
+    let codecs = vec![(plan.payload_in, plan.codec)];
+    write_audio(writer, local, &Numbers { codecs, events: events.into_iter().collect() }, line.as_slice());
     writer.attribute("ptime", plan.ptime_ms).flag(plan.direction.name());
     if media.rtcp_mux() {
         writer.flag("rtcp-mux");
@@ -315,18 +362,23 @@ fn write_answered(writer: &mut SdpWriter, media: &Media<'_>, plan: &MediaPlan, l
 }
 
 /// A stream with port, formats and keys. Without keys it is plain RTP.
-fn write_audio(writer: &mut SdpWriter, local: &Local, codecs: &[(u8, Codec)], events: Option<u8>, lines: &[Crypto]) {
-    let numbers = codecs.iter().map(|(payload, _)| *payload).chain(events);
-    let formats = numbers.map(|payload| payload.to_string()).collect::<Vec<_>>().join(" ");
+fn write_audio(writer: &mut SdpWriter, local: &Local, numbers: &Numbers, lines: &[Crypto]) {
+    let all =
+        numbers.codecs.iter().map(|(payload, _)| payload).chain(numbers.events.iter().map(|(payload, _)| payload));
+    let formats = all.map(u8::to_string).collect::<Vec<_>>().join(" ");
     writer.media("audio", local.addr.port(), if lines.is_empty() { PLAIN } else { SECURE }, formats);
     for line in lines {
         writer.attribute("crypto", line.in_sdp());
     }
-    for (payload, codec) in codecs {
-        writer.attribute("rtpmap", format_args!("{payload} {}/{}", codec.name(), codec.clock()));
+    for (payload, codec) in &numbers.codecs {
+        let channels = if codec.channels() == 1 { String::new() } else { format!("/{}", codec.channels()) };
+        writer.attribute("rtpmap", format_args!("{payload} {}/{}{channels}", codec.name(), codec.clock()));
+        if let Some(parameters) = codec.fmtp() {
+            writer.attribute("fmtp", format_args!("{payload} {parameters}"));
+        }
     }
-    if let Some(payload) = events {
-        writer.attribute("rtpmap", format_args!("{payload} telephone-event/8000"));
+    for (payload, clock) in &numbers.events {
+        writer.attribute("rtpmap", format_args!("{payload} telephone-event/{clock}"));
         writer.attribute("fmtp", format_args!("{payload} {EVENTS}"));
     }
 }
@@ -560,6 +612,51 @@ mod tests {
         let previous = offered("m=audio 7000 RTP/AVP 0 101\r\na=rtpmap:101 iLBC/8000\r\n");
         let again = text(offer_again(previous.as_bytes(), &MediaPrefs::default(), &local()).unwrap());
         assert!(again.contains("RTP/AVP 0 8 102\r\n"));
+    }
+
+    #[cfg(feature = "opus")]
+    fn with_opus() -> MediaPrefs {
+        MediaPrefs { codecs: vec![Codec::Opus, Codec::Pcmu], ..MediaPrefs::default() }
+    }
+
+    /// Proves 4733-2.1?-a.
+    #[cfg(feature = "opus")]
+    #[test]
+    fn opus_is_offered_with_two_channels_and_events_of_its_own_clock() {
+        let sdp = text(offer(&with_opus(), &local()));
+        assert!(sdp.ends_with(
+            "m=audio 40000 RTP/AVP 111 0 101 102\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 useinbandfec=1\r\n\
+             a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/48000\r\na=fmtp:101 0-15\r\n\
+             a=rtpmap:102 telephone-event/8000\r\na=fmtp:102 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+        ));
+        let answer = offered(
+            "m=audio 7000 RTP/AVP 98 99 0\r\na=rtpmap:98 OPUS/48000/2\r\na=rtpmap:99 telephone-event/48000\r\n\
+             a=ptime:30\r\n",
+        );
+        let plan = accept(sdp.as_bytes(), answer.as_bytes()).unwrap();
+        assert_eq!((plan.codec, plan.payload_out, plan.payload_in), (Codec::Opus, 98, 111));
+        assert_eq!((plan.telephone_event, plan.telephone_event_in), (Some(99), Some(101)));
+        assert_eq!(plan.ptime_ms, 20, "Opus has no packets of 30 ms");
+    }
+
+    /// Proves 3264-8.3.2-a.
+    #[cfg(feature = "opus")]
+    #[test]
+    fn opus_is_answered_with_the_number_of_the_peer_and_keeps_it() {
+        let peer = offered(
+            "m=audio 7000 RTP/AVP 96 0 111\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 stereo=1\r\n\
+             a=rtpmap:111 telephone-event/48000\r\n",
+        );
+        let (first, plan) = answer(peer.as_bytes(), &with_opus(), &local()).unwrap();
+        let first = text(first);
+        assert!(first.contains("RTP/AVP 96 111\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1\r\n"));
+        assert!(first.contains("a=rtpmap:111 telephone-event/48000\r\n"));
+        assert_eq!((plan.codec, plan.payload_out), (Codec::Opus, 96));
+        let again = text(offer_again(first.as_bytes(), &with_opus(), &local()).unwrap());
+        assert!(again.contains("RTP/AVP 96 0 111 101\r\n"), "{again}");
+        let other = offered("m=audio 7000 RTP/AVP 0 111\r\na=rtpmap:111 iLBC/8000\r\n");
+        let again = text(offer_again(other.as_bytes(), &with_opus(), &local()).unwrap());
+        assert!(again.contains("RTP/AVP 112 0 101 102\r\na=rtpmap:112 opus/48000/2\r\n"), "{again}");
     }
 
     /// Proves 3264-8-a.

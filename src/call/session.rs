@@ -69,11 +69,20 @@ pub enum Codec {
     Pcma,
     /// G.722 at 64 kbit/s: 16,000 samples a second, whose RTP clock says 8000 all the same (RFC 3551 §4.5.2).
     G722,
+    /// Opus in one channel of 48,000 samples a second, though its map always names two (RFC 7587 §7).
+    #[cfg(feature = "opus")]
+    Opus,
 }
 
 impl Codec {
     /// Every codec we know.
-    pub const ALL: [Self; 3] = [Self::Pcmu, Self::Pcma, Self::G722];
+    pub const ALL: &'static [Self] = &[
+        Self::Pcmu,
+        Self::Pcma,
+        Self::G722,
+        #[cfg(feature = "opus")]
+        Self::Opus,
+    ];
 
     /// The encoding's name in `a=rtpmap` (RFC 3551 §6).
     #[must_use]
@@ -82,23 +91,64 @@ impl Codec {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
             Self::G722 => "G722",
+            #[cfg(feature = "opus")]
+            Self::Opus => "opus",
         }
     }
 
-    /// The payload type number that RFC 3551 §6 reserves for it.
+    /// The payload type number that RFC 3551 §6 reserves for it, or the dynamic one that we offer it with.
     #[must_use]
     pub const fn payload(self) -> u8 {
         match self {
             Self::Pcmu => 0,
             Self::Pcma => 8,
             Self::G722 => 9,
+            #[cfg(feature = "opus")]
+            Self::Opus => 111,
         }
     }
 
     /// The RTP clock in Hz.
     #[must_use]
     pub const fn clock(self) -> u32 {
-        8000
+        match self {
+            Self::Pcmu | Self::Pcma | Self::G722 => 8000,
+            #[cfg(feature = "opus")]
+            Self::Opus => 48_000,
+        }
+    }
+
+    /// The channels that `a=rtpmap` names. What we send and take has one.
+    #[must_use]
+    pub const fn channels(self) -> u8 {
+        match self {
+            Self::Pcmu | Self::Pcma | Self::G722 => 1,
+            #[cfg(feature = "opus")]
+            Self::Opus => 2,
+        }
+    }
+
+    /// What `a=fmtp` says of it in our descriptions.
+    #[must_use]
+    pub const fn fmtp(self) -> Option<&'static str> {
+        match self {
+            Self::Pcmu | Self::Pcma | Self::G722 => None,
+            // What a packet lost can be had from the next one (RFC 7587 §6.1).
+            #[cfg(feature = "opus")]
+            Self::Opus => Some("useinbandfec=1"),
+        }
+    }
+
+    /// Whether a packet may hold `ms` milliseconds of it.
+    #[must_use]
+    pub const fn takes_ptime(self, ms: u16) -> bool {
+        match self {
+            // Frames of 10, 20, 40 or 60 ms, and 80 to 120 from frames of 20 (RFC 6716 §2.1.4, §3.2).
+            #[cfg(feature = "opus")]
+            Self::Opus => matches!(ms, 10 | 20 | 40 | 60 | 80 | 100 | 120),
+            // A sample is as long as the next: any whole number of them.
+            _ => ms > 0,
+        }
     }
 
     /// Samples a second of the sound.
@@ -107,15 +157,22 @@ impl Codec {
         match self {
             Self::Pcmu | Self::Pcma => 8000,
             Self::G722 => 16_000,
+            #[cfg(feature = "opus")]
+            Self::Opus => 48_000,
         }
     }
 
     /// The codec that a peer's payload type means: what its `a=rtpmap` says, else the reserved meaning.
     #[must_use]
     pub fn of(payload: u8, map: Option<Rtpmap<'_>>) -> Option<Self> {
-        Self::ALL.into_iter().find(|codec| match map {
-            Some(map) => map.name.eq_ignore_ascii_case(codec.name()) && map.clock == codec.clock() && map.channels == 1,
-            None => payload == codec.payload(),
+        Self::ALL.iter().copied().find(|codec| match map {
+            Some(map) => {
+                map.name.eq_ignore_ascii_case(codec.name())
+                    && map.clock == codec.clock()
+                    && map.channels == codec.channels()
+            }
+            // No dynamic number means anything by itself.
+            None => payload == codec.payload() && payload < 96,
         })
     }
 }
@@ -199,11 +256,20 @@ pub(super) mod tests {
         assert_eq!(Codec::of(0, Some(Rtpmap { payload: 0, name: "iLBC", clock: 8000, channels: 1 })), None);
     }
 
+    #[cfg(feature = "opus")]
+    #[test]
+    fn opus_has_two_channels_and_no_number_of_its_own() {
+        let map = |name, channels| Some(Rtpmap { payload: 96, name, clock: 48_000, channels });
+        assert_eq!(Codec::of(96, map("OPUS", 2)), Some(Codec::Opus));
+        assert_eq!(Codec::of(96, map("opus", 1)), None);
+        assert_eq!(Codec::of(111, None), None);
+    }
+
     #[test]
     fn our_numbers_are_those_of_the_registry() {
         let Some(path) = corpus("sdp/payload_types.json") else { return };
         let table: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-        for codec in Codec::ALL {
+        for codec in Codec::ALL.iter().filter(|codec| codec.payload() < 96) {
             let row = table["static"].as_array().unwrap().iter().find(|row| row["name"] == codec.name()).unwrap();
             assert_eq!(
                 (row["pt"].as_u64(), row["clock"].as_u64()),

@@ -4,6 +4,7 @@ pub mod codec;
 pub mod detect;
 pub mod events;
 pub mod g711;
+pub mod g722;
 pub mod jitter;
 pub mod probe;
 pub mod quality;
