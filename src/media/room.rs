@@ -179,7 +179,7 @@ impl<P: Party> Room<P> {
         for from in 0..RATES.len() {
             for to in (0..RATES.len()).filter(|to| *to != from && is(*to) && is(from)) {
                 if !self.bridges.iter().any(|bridge| (bridge.from, bridge.to) == (from, to)) {
-                    self.bridges.push(Bridge::new(from, to));
+                    self.bridges.extend(Bridge::new(from, to));
                 }
             }
         }
@@ -277,17 +277,17 @@ struct Bridge {
 }
 
 impl Bridge {
-    fn new(from: usize, to: usize) -> Self {
-        Self {
+    fn new(from: usize, to: usize) -> Option<Self> {
+        Some(Self {
             from,
             to,
             limiter: Limiter::OPEN,
-            converter: Converter::new(frame(from), frame(to)),
+            converter: Converter::new(*RATES.get(from)?, *RATES.get(to)?)?,
             before: vec![0; frame(from)],
-            after: vec![0; frame(to)],
+            after: Vec::with_capacity(frame(to)),
             carries: false,
             rings: false,
-        }
+        })
     }
 
     fn carry(&mut self, sum: &Sum) {
@@ -297,7 +297,8 @@ impl Bridge {
         self.rings = speech;
         if self.carries {
             self.limiter.pack(&sum.samples, &mut self.before);
-            self.converter.convert(&self.before, &mut self.after);
+            self.after.clear();
+            self.converter.process(&self.before, &mut self.after);
         }
     }
 }
@@ -357,26 +358,23 @@ struct Straight {
 }
 
 impl Straight {
-    /// Between frames of so many samples, of which one is a multiple of the other.
-    fn new(from: usize, to: usize) -> Self {
-        let times = |a: usize, b: usize| a.checked_div(b).unwrap_or(0).max(1);
-        Self { up: times(to, from), down: times(from, to), last: 0 }
+    /// Between rates of which one is a multiple of the other.
+    fn new(from: u32, to: u32) -> Option<Self> {
+        let times = |a: u32, b: u32| Some(a.checked_div(b)?.max(1) as usize);
+        Some(Self { up: times(to, from)?, down: times(from, to)?, last: 0 })
     }
 
-    fn convert(&mut self, input: &[i16], output: &mut [i16]) {
+    /// Appends what comes of `input`.
+    fn process(&mut self, input: &[i16], out: &mut Vec<i16>) {
         if self.up > 1 {
-            for (sample, out) in input.iter().zip(output.chunks_mut(self.up)) {
+            for sample in input {
                 let (from, to) = (i32::from(self.last), i32::from(*sample));
-                for (at, out) in (1..).zip(out) {
-                    *out = (from + (to - from) * at / self.up as i32) as i16;
-                }
+                out.extend((1..=self.up as i32).map(|at| (from + (to - from) * at / self.up as i32) as i16));
                 self.last = *sample;
             }
         } else {
-            for (samples, out) in input.chunks(self.down).zip(output) {
-                let sum: i32 = samples.iter().map(|sample| i32::from(*sample)).sum();
-                *out = (sum / self.down as i32) as i16;
-            }
+            let sum = |samples: &[i16]| -> i32 { samples.iter().copied().map(i32::from).sum() };
+            out.extend(input.chunks(self.down).map(|samples| (sum(samples) / self.down as i32) as i16));
         }
     }
 }
@@ -446,9 +444,11 @@ mod tests {
 
     #[test]
     fn rates_are_bridged_and_nobody_hears_itself_over_a_bridge() {
-        let heard = heard([steady(8000, 100), steady(16_000, 2000), steady(48_000, 4000), steady(8000, 50)], 2);
-        let all = |sample, samples| Some(vec![sample; samples]);
-        assert_eq!(heard, [all(6050, 160), all(4150, 320), all(2150, 960), all(6100, 160)]);
+        let heard = heard([steady(8000, 100), steady(16_000, 2000), steady(48_000, 4000), steady(8000, 50)], 3);
+        for (heard, (level, samples)) in heard.iter().zip([(6050, 160), (4150, 320), (2150, 960), (6100, 160)]) {
+            let heard = heard.as_ref().unwrap();
+            assert!(heard.len() == samples && heard.iter().all(|sample| sample.abs_diff(level) < 10), "{heard:?}");
+        }
     }
 
     #[test]
@@ -460,7 +460,7 @@ mod tests {
         room.get_mut(speaker).unwrap().says = None;
         room.tick(Instant::ZERO);
         let end = room.get_mut(listener).unwrap().heard.take().unwrap();
-        assert_eq!((end[0], end.last()), (500, Some(&0)));
+        assert!(end[0] != 0 && end.last() == Some(&0), "{end:?}");
         room.tick(Instant::ZERO);
         assert_eq!(room.get_mut(listener).unwrap().heard, None);
     }
@@ -535,12 +535,13 @@ mod tests {
     #[test]
     fn who_comes_later_at_another_rate_is_bridged_and_may_leave_again() {
         let mut room = Room::new();
-        let narrow = room.add(steady(8000, 10)).unwrap();
+        let narrow = room.add(steady(8000, 1000)).unwrap();
         room.tick(Instant::ZERO);
-        let wide = room.add(steady(16_000, 20)).unwrap();
+        let wide = room.add(steady(16_000, 2000)).unwrap();
         room.tick(Instant::ZERO);
-        assert_eq!(room.tap(narrow).unwrap().heard, [20; 160]);
-        assert_eq!(room.tap(wide).unwrap().heard[1..], [10; 319]);
+        room.tick(Instant::ZERO);
+        let like = |id, level| room.tap(id).unwrap().heard.iter().all(|sample| sample.abs_diff(level) < 10);
+        assert!(like(narrow, 2000) && like(wide, 1000));
         room.remove(wide);
         room.tick(Instant::ZERO);
         assert_eq!(room.get_mut(narrow).unwrap().heard, None);
