@@ -98,19 +98,28 @@ impl Resampler {
 /// All of `samples` at another rate, neither later nor longer than they were.
 ///
 /// `None` if a rate is not in [`RATES`].
-#[must_use]
-pub fn convert(samples: &[i16], from: u32, to: u32) -> Option<Vec<i16>> {
+pub fn convert(samples: impl IntoIterator<Item = i16>, from: u32, to: u32) -> Option<Vec<i16>> {
     let mut resampler = Resampler::new(from, to)?;
-    let length = resampler.most(samples.len()) - 1;
-    let mut out = Vec::with_capacity(length + 1);
+    let mut samples = samples.into_iter();
+    let mut out = Vec::with_capacity(resampler.most(samples.size_hint().0));
     // The middle of the filter meets the first sample at once, and zeros follow until it has met the last one.
     let half = resampler.taps / 2;
     resampler.start = half;
-    resampler.process(samples, &mut out);
+    let mut chunk = Vec::with_capacity(CHUNK);
+    let mut length = 0;
+    loop {
+        chunk.clear();
+        chunk.extend(samples.by_ref().take(CHUNK));
+        if chunk.is_empty() {
+            break;
+        }
+        length += chunk.len();
+        resampler.process(&chunk, &mut out);
+    }
     for _ in 0..half.div_ceil(CHUNK) {
         resampler.process(&[0; CHUNK], &mut out);
     }
-    out.truncate(length);
+    out.truncate(resampler.most(length) - 1);
     Some(out)
 }
 
@@ -208,6 +217,10 @@ mod tests {
         (inside.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / inside.len() as f64).sqrt()
     }
 
+    fn converted(samples: &[i16], from: u32, to: u32) -> Option<Vec<i16>> {
+        convert(samples.iter().copied(), from, to)
+    }
+
     fn decibels(ratio: f64) -> f64 {
         20.0 * ratio.log10()
     }
@@ -220,7 +233,7 @@ mod tests {
     fn the_telephone_band_passes_within_a_tenth_of_a_decibel() {
         for (from, to) in pairs() {
             for hz in [100.0, 300.0, 1000.0, 2000.0, 3000.0, 3400.0] {
-                let out = convert(&tone(hz, from, 0.1, 10_000.0), from, to).unwrap();
+                let out = converted(&tone(hz, from, 0.1, 10_000.0), from, to).unwrap();
                 let ripple = decibels(loudness(&out, hz, to) / 10_000.0);
                 assert!(ripple.abs() < 0.1, "{from} to {to}: {ripple} dB at {hz} Hz");
             }
@@ -234,7 +247,7 @@ mod tests {
             for above in [1.01, 1.05, 1.1, 1.15, 1.3, 1.7, 1.9] {
                 let hz = half * above;
                 if hz < f64::from(from) / 2.0 {
-                    let out = convert(&tone(hz, from, 0.1, 20_000.0), from, to).unwrap();
+                    let out = converted(&tone(hz, from, 0.1, 20_000.0), from, to).unwrap();
                     let left = decibels(rms(&out) / (20_000.0 / 2_f64.sqrt()));
                     assert!(left < -55.0, "{from} to {to}: {left} dB of {hz} Hz");
                 }
@@ -246,7 +259,7 @@ mod tests {
     fn nothing_is_heard_above_what_the_lower_rate_held() {
         for (from, to) in pairs().filter(|(from, to)| from < to) {
             for hz in [1000.0, 3400.0] {
-                let out = convert(&tone(hz, from, 0.1, 20_000.0), from, to).unwrap();
+                let out = converted(&tone(hz, from, 0.1, 20_000.0), from, to).unwrap();
                 let image = f64::from(from) - hz;
                 if image < f64::from(to) / 2.0 {
                     let left = decibels(loudness(&out, image, to) / 20_000.0);
@@ -264,7 +277,7 @@ mod tests {
                 let other = tone(hz, from, 0.2, amplitude);
                 sound.iter_mut().zip(other).for_each(|(sample, other)| *sample += other);
             }
-            let back = convert(&convert(&sound, from, through).unwrap(), through, from).unwrap();
+            let back = converted(&converted(&sound, from, through).unwrap(), through, from).unwrap();
             assert!(back.len() - sound.len() <= 1);
             let errors = sound.iter().zip(&back).map(|(a, b)| a - b).collect::<Vec<_>>();
             let ratio = decibels(rms(&sound) / rms(&errors));
@@ -314,7 +327,7 @@ mod tests {
             let mut sound = vec![0; from as usize / 10];
             let middle = sound.len() / 2;
             sound[middle - 2..=middle + 2].copy_from_slice(&[5000, 12_000, 15_000, 12_000, 5000]);
-            let out = convert(&sound, from, to).unwrap();
+            let out = converted(&sound, from, to).unwrap();
             assert_eq!(out.len(), (sound.len() as u64 * u64::from(to)).div_ceil(from.into()) as usize);
             let peak = (0..out.len()).max_by_key(|n| out[*n]).unwrap();
             let (at, expected) = (peak as f64 / f64::from(to), middle as f64 / f64::from(from));
@@ -326,7 +339,7 @@ mod tests {
     fn loud_sound_is_clipped_and_wraps_nowhere() {
         for (from, to) in pairs() {
             let square = (0..from as usize / 10).map(|n| if n / 7 % 2 == 0 { i16::MAX } else { i16::MIN });
-            let out = convert(&square.collect::<Vec<_>>(), from, to).unwrap();
+            let out = converted(&square.collect::<Vec<_>>(), from, to).unwrap();
             assert!(out.contains(&i16::MAX) || from > to);
         }
         for row in [(8_000, 48_000), (48_000, 8_000), (44_100, 16_000), (192_000, 4_000)] {
@@ -347,8 +360,8 @@ mod tests {
             let off = taken / (f64::from(to) / f64::from(from)) - 1.0;
             assert!(off.abs() < 1.0 / 640.0, "{from} to {to}: {off}");
         }
-        assert!(Resampler::new(3_999, 8_000).is_none() && convert(&[], 8_000, 192_001).is_none());
-        assert_eq!(convert(&[], 44_100, 8_000), Some(Vec::new()));
-        assert_eq!(convert(&[5], 8_000, 8_000), Some(vec![5]));
+        assert!(Resampler::new(3_999, 8_000).is_none() && converted(&[], 8_000, 192_001).is_none());
+        assert_eq!(converted(&[], 44_100, 8_000), Some(Vec::new()));
+        assert_eq!(converted(&[5], 8_000, 8_000), Some(vec![5]));
     }
 }
