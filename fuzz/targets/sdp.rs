@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sipcall::call::{Keys, MediaPrefs};
 use sipcall::call::offer::{Local, accept, answer, decline, offer, offer_again};
+use sipcall::call::{Keys, MediaPrefs, Srtp};
 use sipcall::seed::Seed;
 use sipcall::wire::sdp::{MAX_LINES, MAX_MEDIA, MAX_OCTETS, Media, SdpWriter, SessionDescription};
 use sipcall_fuzz::bounded;
@@ -73,7 +73,6 @@ fn written_again(sdp: &SessionDescription<'_>) {
 
 /// An answer has as many streams as its offer, each of its kind, and one at most that is taken (RFC 3264 §6).
 fn answered(offered: &[u8], sdp: &SessionDescription<'_>) {
-    let prefs = MediaPrefs::default();
     let streams = |text: &[u8], taken: usize| {
         let read = SessionDescription::parse(text).unwrap_or_else(|error| panic!("{error}: {}", text.escape_ascii()));
         assert_eq!(read.media.len(), sdp.media.len(), "{}", text.escape_ascii());
@@ -82,14 +81,18 @@ fn answered(offered: &[u8], sdp: &SessionDescription<'_>) {
         assert_eq!(read.media.iter().filter(|media| media.port != 0).count(), taken);
     };
     streams(&decline(offered, &local()).expect("it was read"), 0);
-    if let Ok((text, plan)) = answer(offered, &prefs, &local()) {
-        streams(&text, 1);
-        // The other end, had it offered so and been given this, comes to the same stream.
-        assert!(prefs.codecs.contains(&plan.codec));
-    }
-    let _ = accept(&offer(&prefs, &local()), offered);
-    let again = offer_again(offered, &prefs, &local()).expect("it was read");
-    if again.len() <= MAX_OCTETS && sdp.media.len() < MAX_MEDIA {
-        assert!(SessionDescription::parse(&again).is_ok_and(|again| again.media.len() >= sdp.media.len()));
+    for srtp in [Srtp::Off, Srtp::Sdes, Srtp::Required] {
+        let prefs = MediaPrefs { srtp, ..MediaPrefs::default() };
+        if let Ok((text, plan)) = answer(offered, &prefs, &local()) {
+            streams(&text, 1);
+            // The other end, had it offered so and been given this, comes to the same stream.
+            assert!(prefs.codecs.contains(&plan.codec));
+            assert!(plan.crypto.is_some() || srtp != Srtp::Required);
+        }
+        let _ = accept(&offer(&prefs, &local()), offered);
+        let again = offer_again(offered, &prefs, &local()).expect("it was read");
+        if again.len() <= MAX_OCTETS && sdp.media.len() < MAX_MEDIA {
+            assert!(SessionDescription::parse(&again).is_ok_and(|again| again.media.len() >= sdp.media.len()));
+        }
     }
 }

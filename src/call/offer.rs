@@ -96,8 +96,8 @@ pub fn offer_again(previous: &[u8], prefs: &MediaPrefs, local: &Local) -> Result
     let in_use = position(&previous, |media| is_audio(media) && media.port != 0);
     let place = in_use.or_else(|| position(&previous, is_audio));
     let lines = match in_use.and_then(|place| previous.media.get(place)) {
-        Some(media) if is_secure(media) => sdes::lines(media).collect(),
-        Some(_) if prefs.srtp != Srtp::Required => Vec::new(),
+        Some(media) if !is_secure(media) && prefs.srtp != Srtp::Required => Vec::new(),
+        Some(media) if is_secure(media) && sdes::lines(media).next().is_some() => sdes::lines(media).collect(),
         _ => sdes::offered(prefs.srtp, &local.keys),
     };
     let mut writer = begin(local, previous.timing);

@@ -226,6 +226,8 @@ mod tests {
         let (plain, _) = answered(Srtp::Sdes, "m=audio 7000 RTP/AVP 0\r\n").unwrap();
         assert!(again(&plain, Srtp::Sdes).contains("RTP/AVP 0 8 101\r\n"));
         assert_eq!(crypto_of(&again(&plain, Srtp::Required)).len(), 4);
+        let keyless = first.replace("inline", "url");
+        assert_eq!(crypto_of(&again(&keyless, Srtp::Required)).len(), 4, "never plain for want of a key");
     }
 
     #[test]
