@@ -37,8 +37,8 @@ verbose = 3
 """,
     "modules.conf": "[modules]\nautoload = no\n{modules}\n",
     "logger.conf": "[logfiles]\nconsole => warning,error,notice,verbose,dtmf\n",
-    # Below what the kernel hands out by itself; a port that is taken is passed over.
-    "rtp.conf": "[general]\nrtpstart = 10000\nrtpend = 29999\n",
+    # A port that is taken is passed over.
+    "rtp.conf": "[general]\nrtpstart = 10000\nrtpend = 19999\n",
     "pjsip.conf": """\
 [udp]
 type = transport
@@ -85,8 +85,8 @@ class Asterisk:
     (`rfc4733`, `info` or `inband`) and wants SRTP or has none. Who calls `echo`, `play`, `listen` or `press` is answered
     so; `dial` lets it call us and do the same."""
 
-    def __init__(self, lab, codec="ulaw", dtmf="rfc4733", srtp=False, transport="udp"):
-        self.folder, self.port, self.transport = lab.path("asterisk"), free_port(), transport
+    def __init__(self, lab, codec="ulaw", dtmf="rfc4733", srtp=False, transport="udp", name="asterisk"):
+        self.folder, self.port, self.transport, self.codec = lab.path(name), free_port(), transport, codec
         os.mkdir(self.folder)
         self.kind = "wav16" if codec == "g722" else "wav"
         inside = lambda pattern: glob.glob(os.path.join(FOLDER, pattern))

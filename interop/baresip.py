@@ -1,5 +1,7 @@
-"""baresip as the other side: a phone without a sound card, on a port of its own, whose keys are pressed through a pipe."""
+"""baresip as the other side: a phone without a sound card, on a port of its own, whose keys are pressed through a pipe. It
+speaks a tone, or a file, and may keep what it hears."""
 
+import glob
 import os
 import re
 import subprocess
@@ -13,25 +15,42 @@ sip_listen 127.0.0.1:{port}
 net_interface 127.0.0.1
 audio_player aubridge,unheard
 audio_alert aubridge,unheard
-audio_source ausine,440
-ausrc_srate 48000
-ausrc_channels 2
+{sound}
 module_path {modules}
 module stdio.so
 module g711.so
+module g722.so
+module srtp.so
 module aubridge.so
 module ausine.so
+module aufile.so
 module_tmp account.so
 module_app menu.so
+"""
+TONE = """\
+audio_source ausine,440
+ausrc_srate 48000
+ausrc_channels 2
+"""
+VOICE = """\
+audio_source aufile,{file}
+ausrc_srate {rate}
+ausrc_channels 1
+auplay_srate {rate}
+auplay_channels 1
+snd_path {folder}
+module sndfile.so
 """
 ACCEPT, HANG_UP, HOLD, RESUME = "\n", "b", "x", "X"
 
 
 class Baresip:
     """A phone of that user which takes up by itself (`answermode="auto"`) or by a key ("manual"), and is registered
-    at a port if one is given."""
+    at a port if one is given. It plays a WAV file of that rate if there is one, and then records; it speaks all its codecs
+    or just one, and wants SRTP or has none."""
 
-    def __init__(self, lab, user="uas", answermode="auto", registrar=None, transport="udp"):
+    def __init__(self, lab, user="uas", answermode="auto", registrar=None, transport="udp", plays=None, rate=8000, codec=None,
+                 srtp=False):
         self.folder, self.port = lab.path(f"baresip-{user}"), free_port()
         while is_bound(self.port + 1, "tcp"):  # It will listen there too, for TLS.
             self.port = free_port()
@@ -41,7 +60,10 @@ class Baresip:
         account = f"<sip:{user}@127.0.0.1:{registrar or self.port}{way}>;answermode={answermode}"
         through = f';auth_pass={PASSWORD};outbound="sip:127.0.0.1:{registrar}{way}";regint=60'
         account += through if registrar else ";regint=0"
-        config = CONFIGURATION.format(port=self.port, modules=MODULES)
+        account += f";audio_codecs={codec}" if codec else ""
+        account += ";mediaenc=srtp-mand" if srtp else ""
+        spoken = VOICE.format(file=plays, rate=rate, folder=self.folder) if plays else TONE
+        config = CONFIGURATION.format(port=self.port, modules=MODULES, sound=spoken)
         for name, text in (("config", config), ("accounts", f"{account}\n"), ("contacts", "")):
             with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:
                 file.write(text)
@@ -77,6 +99,16 @@ class Baresip:
 
     def wait_for(self, text, times=1):
         wait_until(f"baresip says {text!r}", lambda: self.told().count(text) >= times, self.process)
+
+    def heard(self):
+        """What it heard, as a WAV file, once the call is over."""
+        self.wait_for("terminated (duration:")
+        return glob.glob(os.path.join(self.folder, "dump-*-dec.wav"))[0]
+
+    def keys(self):
+        """The keys that were pressed at it: by RTP, and by INFO."""
+        return "".join(re.findall(r"^received event: '(.)' \(end=1\)", self.told(), re.MULTILINE)), \
+            "".join(re.findall(r"^call: received DTMF: '(.)'", self.told(), re.MULTILINE))
 
     def received(self):
         """The messages that reached it: at its own port, or on the connection that it opened itself."""

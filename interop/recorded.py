@@ -1,6 +1,8 @@
 """One call as tshark reads it, and the same call as `--output json` tells it."""
 
+import os
 import re
+import socket
 import subprocess
 import threading
 
@@ -31,13 +33,14 @@ WITHIN = {
 
 
 class Capture:
-    """What crosses the loopback at some UDP ports, until as many packets as expected have been seen."""
+    """What crosses the loopback at some UDP ports, or at all, until as many packets as expected have been seen, or to the
+    end."""
 
-    def __init__(self, file, ports, packets):
+    def __init__(self, file, ports=(), packets=None):
         self.file, self.ports, self.told = file, ports, ""
         self.process = subprocess.Popen(
-            [program("dumpcap"), "-i", "lo", "-f", " or ".join(f"udp port {port}" for port in ports), "-c", str(packets),
-             "-w", file],
+            [program("dumpcap"), "-i", "lo", "-f", " or ".join(f"udp port {port}" for port in ports) or "udp",
+             *(["-c", str(packets)] if packets else []), "-w", file],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         threading.Thread(target=self.listen, daemon=True).start()
         wait_until("dumpcap listens", lambda: "File: " in self.told, self.process)
@@ -63,6 +66,28 @@ class Capture:
              "-T", "fields", "-E", "separator=\x1f", *(word for field in fields.values() for word in ("-e", field))],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True)
         return [dict(zip(fields, (value.strip('"') for value in line.split("\x1f")))) for line in read.stdout.splitlines()]
+
+    def streams(self, port):
+        """The RTP streams from and to a port of this machine, as tshark counts them."""
+        self.close()
+        read = subprocess.run(
+            [program("tshark"), "-q", "-r", self.file, "-d", f"udp.port=={port},rtp", "-z", "rtp,streams"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True)
+        row = re.compile(
+            r"^ +[\d.]+ +[\d.]+ +\S+ +(?P<from>\d+) +\S+ +(?P<to>\d+) +0x\S+ +\S.*?\S +(?P<packets>\d+) +(?P<lost>-?\d+) "
+            r"\(\S+%\) +(?:[\d.]+ +){3}[\d.]+ +(?P<jitter>[\d.]+) ", re.MULTILINE)
+        rows = [found.groupdict() for found in row.finditer(read.stdout)]
+        kept = [found for found in rows if port in (found["from"], found["to"])]
+        return [found | {name: int(found[name]) for name in ("packets", "lost")} for found in kept]
+
+    def close(self):
+        """Ends it once all that was sent before is in the file: one more datagram, to nobody, is the last."""
+        last = os.urandom(16)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody, open(self.file, "rb") as file:
+            nobody.sendto(last, ("127.0.0.1", 9))
+            kept = lambda: (file.seek(0), last in file.read())[1]
+            wait_until("the last packet is kept", kept, self.process)
+        end(self.process)
 
 
 def call_under_capture(lab):

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from baresip import HANG_UP, HOLD, RESUME, Baresip
 from kamailio import Kamailio
-from lab import USER, equal, free_port, methods, require, wait_until
+from lab import USER, Failed, equal, free_port, methods, require, wait_until
+from voices import NAMES, SECONDS, Voices, media_of
 from with_kamailio import ended, hops, listening, registered
 
 
@@ -162,10 +163,107 @@ def baresip_at_kamailio_calls_us(lab):
         equal("routes", len(call["route_set"]), 2)
 
 
+KEYS = "0123456789*#"  # Its keyboard has no letters.
+
+
+def talking_phone(lab, voices, **more):
+    theirs = lab.path("theirs.wav")
+    voices.write(theirs, 1)
+    return Baresip(lab, plays=theirs, rate=voices.rate, codec=NAMES[voices.codec], **more)
+
+
+def both_talk(lab, codec, *arguments, srtp=False):
+    """Both talk at once, and each hears the other; we hang up."""
+    voices = Voices(lab, codec)
+    with talking_phone(lab, voices, srtp=srtp) as phone:
+        arguments = [*voices.arguments(), "--talk", f"{SECONDS + 1}s", "--require-rtp", *arguments]
+        media = media_of(lab.invite(phone.port, "--codec", NAMES[codec].lower(), *arguments).expect(0).json(), codec)
+        voices.heard("our voice at baresip", phone.heard(), 0)
+        voices.heard_by_us("the phone", 1)
+        return media
+
+
+def baresip_and_we_talk_pcmu(lab):
+    both_talk(lab, "ulaw")
+
+
+def baresip_and_we_talk_g722(lab):
+    both_talk(lab, "g722")
+
+
+def baresip_and_we_talk_srtp(lab):
+    require(both_talk(lab, "ulaw", "--srtp", "required", srtp=True)["srtp"], "no suite is told")
+
+
+def calls_us_and_both_talk(lab, codec, *arguments, srtp=False):
+    voices, port = Voices(lab, codec), free_port()
+    with talking_phone(lab, voices, srtp=srtp) as phone, listening(
+            lab, "--no-register", "--bind", f"127.0.0.1:{port}", *voices.arguments(), "--talk", f"{SECONDS + 1}s",
+            *arguments) as ours:
+        phone.dial(port)
+        media = media_of(ended(ours), codec)
+        voices.heard("our voice at baresip", phone.heard(), 0)
+        voices.heard_by_us("the phone", 1)
+        return media
+
+
+def baresip_calls_us_and_both_talk_pcma(lab):
+    calls_us_and_both_talk(lab, "alaw")
+
+
+def baresip_calls_us_and_both_talk_srtp(lab):
+    require(calls_us_and_both_talk(lab, "ulaw", "--srtp", "required", srtp=True)["srtp"], "no suite is told")
+
+
+def baresip_hears_its_own_echo(lab):
+    """What it says comes back to it from `listen --echo`."""
+    voices, port = Voices(lab, "ulaw"), free_port()
+    with talking_phone(lab, voices) as phone, listening(
+            lab, "--no-register", "--bind", f"127.0.0.1:{port}", "--echo", "--talk", f"{SECONDS + 1}s") as ours:
+        phone.dial(port)
+        media_of(ended(ours), "ulaw")
+        voices.heard("its echo", phone.heard(), 1)
+
+
+def pressed_at_baresip(lab, way):
+    with Baresip(lab) as phone:
+        with lab.calling(phone.port, "--dtmf", f"w{KEYS}", "--dtmf-mode", way, "--talk", "30s") as call:
+            told = lambda: phone.keys()[("rtp", "info").index(way)]
+            try:
+                wait_until("the keys arrive", lambda: len(told()) >= len(KEYS), call.process, within=20)
+            except Failed as failed:
+                raise Failed(f"{failed}: {phone.keys()}") from failed
+            call.interrupt()
+            call.expect(130)
+        equal("keys", told(), KEYS)
+
+
+def baresip_hears_our_keys_by_rtp(lab):
+    pressed_at_baresip(lab, "rtp")
+
+
+def baresip_hears_our_keys_by_info(lab):
+    pressed_at_baresip(lab, "info")
+
+
+def baresip_presses_keys(lab):
+    with calling_us(lab) as (phone, ours):
+        phone.wait_for("Call established")
+        phone.press(KEYS)
+        wait_until("the keys arrive", lambda: len(ours.events("dtmf")) >= len(KEYS), ours.process, within=20)
+        phone.press(HANG_UP)
+        ended(ours)
+        told = ours.events("dtmf")
+        equal("keys", "".join(event["digit"] for event in told), KEYS)
+        equal("how", {event["how"] for event in told}, {"rtp"})
+
+
 CHECKS = [
     baresip_answers_over_udp, baresip_answers_over_tcp, baresip_is_busy, baresip_at_kamailio_holds_and_hangs_up_over_udp,
     baresip_at_kamailio_holds_and_hangs_up_over_tcp, baresip_called_by_a_proxy_out_of_the_route_over_udp,
     baresip_called_by_a_proxy_out_of_the_route_over_tcp, baresip_at_kamailio_rings_too_long,
     baresip_calls_us_over_udp, baresip_calls_us_over_tcp, baresip_calls_us_and_we_hang_up, baresip_calls_us_and_we_are_busy,
-    baresip_calls_us_and_gives_up, baresip_at_kamailio_calls_us,
+    baresip_calls_us_and_gives_up, baresip_at_kamailio_calls_us, baresip_and_we_talk_pcmu, baresip_and_we_talk_g722,
+    baresip_and_we_talk_srtp, baresip_calls_us_and_both_talk_pcma, baresip_calls_us_and_both_talk_srtp,
+    baresip_hears_its_own_echo, baresip_hears_our_keys_by_rtp, baresip_hears_our_keys_by_info, baresip_presses_keys,
 ]
