@@ -6,7 +6,7 @@ import numpy
 
 from lab import require
 
-PIECE = 0.25  # Seconds that are compared at once: a lost packet spoils one piece, not the whole.
+PIECE = 0.1  # Seconds that are compared at once, five packets: one that is lost spoils one piece, not the whole.
 
 
 BAND = {8000: 3400, 16000: 6800}  # Of the telephone, and of G.722, in Hz by samples a second.
@@ -51,25 +51,27 @@ def read(path):
 
 
 def alike(what, source, heard, rate, at_least):
-    """Most of what was said has to be heard, as like it as that (1 is the same), and in time. A quarter of the pieces may
-    be spoiled: machines that do much besides come late now and then."""
+    """Two thirds of what was said have to be heard, as like it as that (1 is the same), as loud within 1 dB, and within a
+    second. The rest may be spoiled: a machine that does much besides is late now and then."""
     length, found = int(PIECE * rate), []
     loud = numpy.sqrt(numpy.mean(source ** 2)) / 3
     for start in range(0, len(source) - length, length):
         piece = source[start:start + length]
         if numpy.sqrt(numpy.mean(piece ** 2)) > loud:
-            likeness, place = best_fit(piece, heard)
-            found.append((likeness, (place - start) / rate))
-    told = ", ".join(f"{likeness:.3f} after {delay:.3f} s" for likeness, delay in found)
-    good = sorted(delay for likeness, delay in found if likeness >= at_least)
-    require(len(good) > 0.75 * len(found), f"{what}: {len(good)} of {len(found)} pieces are alike: {told}")
-    require(good[-1] - good[0] < 0.5, f"{what}: the pieces drift: {told}")
+            likeness, place, gain = best_fit(piece, heard)
+            found.append((likeness, (place - start) / rate, gain))
+    told = ", ".join(f"{likeness:.3f} after {delay:.3f} s at {gain:.2f}" for likeness, delay, gain in found)
+    good = [(delay, gain) for likeness, delay, gain in found if likeness >= at_least]
+    require(len(good) > len(found) * 2 / 3, f"{what}: {len(good)} of {len(found)} pieces are alike: {told}")
+    delay, gain = numpy.median(good, axis=0)
+    require(abs(delay) < 1, f"{what}: {delay:.1f} s late: {told}")
+    require(0.89 < gain < 1.12, f"{what}: {gain:.2f} times as loud: {told}")
 
 
 def best_fit(piece, heard):
-    """The highest correlation of a piece with any stretch of what was heard, and where that begins."""
+    """The highest correlation of a piece with any stretch of what was heard, where that begins, and how loud it is."""
     if len(heard) < len(piece):
-        return 0.0, 0
+        return 0.0, 0, 0.0
     size = len(heard) + len(piece)
     products = numpy.fft.irfft(numpy.fft.rfft(heard, size) * numpy.conj(numpy.fft.rfft(piece, size)), size)
     products = products[:len(heard) - len(piece) + 1]
@@ -77,4 +79,4 @@ def best_fit(piece, heard):
     energies = sums[len(piece):] - sums[:-len(piece)]
     likeness = products / numpy.sqrt(numpy.maximum(energies, 1e-6) * numpy.sum(piece ** 2))
     place = int(numpy.argmax(likeness))
-    return float(likeness[place]), place
+    return float(likeness[place]), place, float(numpy.sqrt(energies[place] / numpy.sum(piece ** 2)))
