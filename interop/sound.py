@@ -1,5 +1,6 @@
 """Something like speech, by a formula, and how like it is what came out at the other end."""
 
+import functools
 import wave
 
 import numpy
@@ -12,6 +13,7 @@ PIECE = 0.1  # Seconds that are compared at once, five packets: one that is lost
 BAND = {8000: 3400, 16000: 6800}  # Of the telephone, and of G.722, in Hz by samples a second.
 
 
+@functools.cache
 def speech(seconds, rate, band, speaker=0):
     """A voice of changing pitch, vowels, syllables and pauses, no two moments alike, with nothing above `band`; at any
     rate the same."""
