@@ -26,9 +26,10 @@ WITHIN = {
     "nat": "received rport",
     "auth": "rounds realm algorithm",
     "retransmissions": "sent received",
-    "media": "codec ptime_ms direction local remote_sdp remote_seen sent received verdict",
-    "media.sent": "packets bytes",
-    "media.received": "packets lost late duplicate jitter_ms first_ms mos",
+    "media": "codec ptime_ms direction srtp local remote_sdp remote_seen sent received round_trip_ms verdict explained probe",
+    "media.sent": "packets bytes digits late_p99_ms level_dbov lost_there jitter_there_ms",
+    "media.received": """packets bytes lost late duplicate reordered bursts longest_burst refused digits jitter_ms
+        jitter_max_ms first_ms mos rating loss_percent burst_ratio delay_ms level_dbov clipped silence""",
 }
 
 

@@ -92,24 +92,24 @@ def asterisk_calls_us_and_both_talk_g722_over_tcp(lab):
 
 
 def asterisk_echoes_srtp(lab):
-    media = echoed(lab, "ulaw", srtp=True, arguments=["--srtp", "required"])
+    media = echoed(lab, "ulaw", srtp=True, arguments=["--srtp-in-clear", "--srtp", "required"])
     equal("srtp", media["srtp"], "AES_CM_128_HMAC_SHA1_80")
 
 
 def asterisk_calls_us_with_srtp(lab):
-    media = calls_us(lab, "ulaw", srtp=True, arguments=["--srtp", "required"])
+    media = calls_us(lab, "ulaw", srtp=True, arguments=["--srtp-in-clear", "--srtp", "required"])
     equal("srtp", media["srtp"], "AES_CM_128_HMAC_SHA1_80")
 
 
 def asterisk_without_srtp_is_called_again_in_the_clear(lab):
-    media = echoed(lab, "ulaw", arguments=["--srtp", "sdes"])
+    media = echoed(lab, "ulaw", arguments=["--srtp-in-clear", "--srtp", "sdes"])
     equal("srtp", media["srtp"], None)
 
 
 def asterisk_and_we_agree_on_no_srtp(lab):
     """Where one insists on SRTP and the other has none, no call comes to be."""
     for theirs, ours in ((True, "off"), (False, "required")):
-        with Asterisk(lab, srtp=theirs, name=f"asterisk-{ours}") as exchange, calling(lab, exchange, "echo", "--srtp", ours) as call:
+        with Asterisk(lab, srtp=theirs, name=f"asterisk-{ours}") as exchange, calling(lab, exchange, "echo", "--srtp-in-clear", "--srtp", ours) as call:
             equal(f"status with --srtp {ours}", call.expect(45).json()["outcome"]["status"], 488)
 
 

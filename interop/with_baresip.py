@@ -192,7 +192,7 @@ def baresip_and_we_talk_g722(lab):
 
 
 def baresip_and_we_talk_srtp(lab):
-    require(both_talk(lab, "ulaw", "--srtp", "required", srtp=True)["srtp"], "no suite is told")
+    require(both_talk(lab, "ulaw", "--srtp-in-clear", "--srtp", "required", srtp=True)["srtp"], "no suite is told")
 
 
 def calls_us_and_both_talk(lab, codec, *arguments, srtp=False):
@@ -212,7 +212,7 @@ def baresip_calls_us_and_both_talk_pcma(lab):
 
 
 def baresip_calls_us_and_both_talk_srtp(lab):
-    require(calls_us_and_both_talk(lab, "ulaw", "--srtp", "required", srtp=True)["srtp"], "no suite is told")
+    require(calls_us_and_both_talk(lab, "ulaw", "--srtp-in-clear", "--srtp", "required", srtp=True)["srtp"], "no suite is told")
 
 
 def baresip_hears_its_own_echo(lab):

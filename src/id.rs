@@ -52,3 +52,11 @@ pub struct StreamId {
     /// Which m-line, from 0.
     pub line: u8,
 }
+
+impl StreamId {
+    /// The one audio stream of a call.
+    #[must_use]
+    pub const fn of(call: CallId) -> Self {
+        Self { call, fork: 0, line: 0 }
+    }
+}

@@ -3,6 +3,7 @@
 use super::event::{Event, Need, Transport};
 use super::exchange::Beginning;
 use super::{Agent, Owner, Signal, Timed};
+use crate::call::digit::Step;
 use crate::call::{Action, Call, Cx, Role, Told};
 use crate::id::{AccountId, CallId, ExchangeId, FlowId};
 use crate::time::Instant;
@@ -190,6 +191,7 @@ impl Agent {
         self.events.push_back(match told {
             Told::Progress(status, response) => Event::Progress { call, status, response },
             Told::Answered(response, plan) => Event::Answered { call, response, plan },
+            Told::Media(event) => Event::Media { call, event },
             Told::Session(body) => Event::SessionReceived { call, body },
             Told::Ended(mut record) => {
                 let again = self.calls.get(call).and_then(|entry| {
@@ -220,6 +222,13 @@ impl CallMut<'_> {
     pub fn provide(self, answer: Bytes) {
         self.agent.now = self.now;
         self.agent.with_call(self.now, self.id, |call, cx| call.provide(cx, Some(answer)));
+        self.agent.settle(self.now);
+    }
+
+    /// Presses keys by INFO, one after the other. Does nothing in a call that is not up.
+    pub fn dial(self, steps: &[Step]) {
+        self.agent.now = self.now;
+        self.agent.with_call(self.now, self.id, |call, cx| call.dial(cx, steps));
         self.agent.settle(self.now);
     }
 

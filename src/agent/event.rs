@@ -1,6 +1,6 @@
 //! What the agent tells, what it needs, and what it is told of the world.
 
-use crate::call::{CallRecord, Intent, MediaCounts, MediaPlan};
+use crate::call::{CallRecord, Intent, MediaCounts, MediaEvent, MediaPlan};
 use crate::id::{AccountId, CallId, FlowId, IncomingId, QueryId, RequestId, StreamId};
 use crate::time::{Duration, Instant};
 use crate::wire::{Message, Method, Status};
@@ -149,14 +149,16 @@ pub enum Resolved {
 }
 
 /// What the world tells of a media stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum MediaReport {
     /// Its RTP port is bound at this address.
     Opened(SocketAddr),
     /// No port could be bound.
     Failed(String),
+    /// Something happened on it.
+    Happened(MediaEvent),
     /// What it counted up to its closing.
-    Closed(MediaCounts),
+    Closed(Box<MediaCounts>),
 }
 
 /// The record of intent could not be made durable: why.
@@ -286,6 +288,13 @@ pub enum Event {
         response: Option<Arc<Message>>,
         /// What was agreed on media, if anything.
         plan: Option<MediaPlan>,
+    },
+    /// Something happened on the media of a call.
+    Media {
+        /// The call.
+        call: CallId,
+        /// What.
+        event: MediaEvent,
     },
     /// With [`Session::Raw`](crate::call::Session::Raw) or a late offer: the peer's session description.
     SessionReceived {

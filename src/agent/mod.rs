@@ -329,13 +329,14 @@ impl Agent {
         self.settle(now);
     }
 
-    /// A media stream was opened, failed or was closed.
+    /// A media stream was opened, failed or was closed, or something happened on it.
     pub fn handle_media(&mut self, now: Instant, stream: StreamId, report: MediaReport) {
         self.now = now;
         self.with_call(now, stream.call, |call, cx| match report {
             MediaReport::Opened(at) => call.handle_media_opened(cx, at),
             MediaReport::Failed(why) => call.handle_media_failed(cx, why),
-            MediaReport::Closed(counts) => call.handle_media_closed(cx, counts),
+            MediaReport::Happened(event) => call.handle_media_event(cx, event),
+            MediaReport::Closed(counts) => call.handle_media_closed(cx, *counts),
         });
         self.settle(now);
     }

@@ -12,12 +12,14 @@
 //! ```
 
 pub mod challenge;
+pub mod counts;
 pub mod demands;
 pub mod dialog;
 pub mod digest;
 pub mod digit;
 mod draft;
 pub mod info;
+mod keys;
 pub mod offer;
 mod outcome;
 mod sdes;
@@ -26,6 +28,7 @@ mod uac;
 mod uas;
 pub mod wallet;
 
+pub use counts::{DigitWay, MediaCounts, MediaEvent};
 pub use draft::{ContactForm, Draft, OurContact, Reply, Way};
 pub use outcome::*;
 pub use sdes::Keys;
@@ -87,6 +90,8 @@ pub enum Role {
     Ack(DialogId),
     /// The BYE of a dialog.
     Bye(DialogId),
+    /// The INFO of a key.
+    Info,
 }
 
 /// Something that a call wants done.
@@ -125,6 +130,8 @@ pub enum Told {
     Progress(Status, Arc<Message>),
     /// The call is up.
     Answered(Option<Arc<Message>>, Option<MediaPlan>),
+    /// Something happened on its media.
+    Media(MediaEvent),
     /// The peer's session description, where the application provides its own.
     Session(Bytes),
     /// It ended.
@@ -179,9 +186,11 @@ enum Timer {
     Resend,
     /// The same: 64*T1 without an ACK.
     NoAck,
+    /// The next key may be pressed.
+    Key,
 }
 
-const TIMERS: usize = Timer::NoAck as usize + 1;
+const TIMERS: usize = Timer::Key as usize + 1;
 
 /// A call's one audio stream.
 #[derive(Debug, Default)]
@@ -255,6 +264,8 @@ pub struct Call {
     answer: Option<Box<uas::ServerInvite>>,
     session: Session,
     media: Media,
+    /// Keys that wait to be sent by INFO.
+    keys: keys::Keys,
     timers: Timers<TIMERS>,
     total_limit: Option<Duration>,
     /// Requests of ours that the agent still carries.
@@ -302,6 +313,7 @@ impl Call {
             answer: None,
             session,
             media: Media { prefs, ..Media::default() },
+            keys: keys::Keys::new(),
             timers: Timers::new(),
             total_limit,
             open: Vec::new(),
@@ -388,6 +400,7 @@ impl Call {
                     self.try_tell(cx);
                 }
             }
+            Role::Info => self.press(cx),
             Role::Ack(_) => {}
         }
     }
@@ -413,7 +426,7 @@ impl Call {
             Method::Invite => self.handle_reinvite(cx, dialog, asked),
             Method::Update => self.handle_update(cx, dialog, asked),
             Method::Options => reply(cx, asked, &demands::capabilities()),
-            Method::Info => reply(cx, asked, &Reply::new(Status::OK)),
+            Method::Info => self.handle_info(cx, asked),
             Method::Extension(_) => reply(cx, asked, &Reply::new(Status::NOT_IMPLEMENTED)),
             _ => reply(cx, asked, &Reply::new(Status::METHOD_NOT_ALLOWED).header("Allow", ALLOW)),
         }
@@ -499,6 +512,13 @@ impl Call {
         }
     }
 
+    /// Something happened on its media.
+    pub fn handle_media_event(&mut self, cx: &mut Cx<'_>, event: MediaEvent) {
+        if self.ending.is_none() {
+            cx.actions.push_back(Action::Tell(Told::Media(event)));
+        }
+    }
+
     /// Its media port is closed, having counted that.
     pub fn handle_media_closed(&mut self, cx: &mut Cx<'_>, counted: MediaCounts) {
         self.media.counted = counted;
@@ -528,6 +548,7 @@ impl Call {
                 k if k == Timer::Guard as usize => self.drop_invite(cx),
                 k if k == Timer::Forks as usize => self.end_forks(cx),
                 k if k == Timer::Resend as usize => self.resend_answer(cx),
+                k if k == Timer::Key as usize => self.press(cx),
                 _ => self.never_acknowledged(cx),
             }
         }
@@ -581,6 +602,11 @@ impl Call {
         self.phase = Phase::Ending;
         self.timers.stop(Timer::Ring as usize);
         self.timers.stop(Timer::Total as usize);
+        self.timers.stop(Timer::Key as usize);
+        if self.open.contains(&Role::Info) {
+            self.open.retain(|open| *open != Role::Info);
+            cx.actions.push_back(Action::Drop(Role::Info));
+        }
         self.timers.start(Timer::Cleanup as usize, cx.now + cx.policy.cleanup_patience);
         self.close_media(cx);
     }
@@ -610,7 +636,7 @@ impl Call {
             direction: self.media.plan.as_ref().map(|plan| plan.direction.name()),
             local: self.media.local,
             remote_sdp: self.media.plan.as_ref().map(|plan| plan.remote),
-            counted: self.media.counted,
+            counted: std::mem::take(&mut self.media.counted),
         });
         cx.actions.push_back(Action::Tell(Told::Ended(Box::new(CallRecord {
             intent: record.intent.clone(),
@@ -639,7 +665,7 @@ impl Call {
     }
 
     const fn stream(&self) -> StreamId {
-        StreamId { call: self.id, fork: 0, line: 0 }
+        StreamId::of(self.id)
     }
 
     fn open_media(&mut self, cx: &mut Cx<'_>, at: IpAddr) {

@@ -195,6 +195,7 @@ pub fn accept(offered: &[u8], answer: &[u8]) -> Result<MediaPlan, Unusable> {
         direction: remote.direction.mirrored().and(offered.direction_of(ours)),
         ptime_ms: wanted_ptime(theirs, codec).or_else(|| wanted_ptime(ours, codec)).unwrap_or(PTIME_MS),
         telephone_event: telephone_event_in.and_then(|_| events(theirs, codec.clock())),
+        telephone_events: listed(theirs, codec),
         telephone_event_in,
         crypto,
     })
@@ -227,6 +228,7 @@ fn plan_answer(
             .or(Some(prefs.ptime_ms).filter(|ptime| codec.takes_ptime(*ptime)))
             .unwrap_or(PTIME_MS),
         telephone_event,
+        telephone_events: listed(media, codec),
         telephone_event_in: telephone_event,
         crypto,
     };
@@ -285,6 +287,17 @@ fn codecs<'a>(media: &Media<'a>) -> impl Iterator<Item = (u8, Codec)> + use<'a> 
 fn events(media: &Media<'_>, clock: u32) -> Option<u8> {
     media.payloads().find(|payload| {
         media.rtpmap(*payload).is_some_and(|map| map.name.eq_ignore_ascii_case("telephone-event") && map.clock == clock)
+    })
+}
+
+/// The events of a stream, bit n for event n: those that it lists, or all keys where it lists none (RFC 4733 §2.4.1).
+fn listed(media: &Media<'_>, codec: Codec) -> u16 {
+    let list = events(media, codec.clock()).and_then(|payload| media.fmtp(payload));
+    let Some(list) = list else { return u16::MAX };
+    list.split(',').fold(0, |listed, range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (Ok(first), Ok(last)) = (first.trim().parse::<u32>(), last.trim().parse::<u32>()) else { return listed };
+        (first..=last.min(15)).fold(listed, |listed, event| listed | 1 << event)
     })
 }
 
@@ -525,6 +538,19 @@ mod tests {
         )
         .unwrap();
         assert_eq!(plan.telephone_event, Some(101));
+    }
+
+    /// Proves 4733-2.5.1.1-a.
+    #[test]
+    fn only_events_that_the_peer_lists_are_sent() {
+        let listed = |fmtp: &str| {
+            let lines = format!("m=audio 7000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n{fmtp}");
+            (answered(&lines).unwrap().1.telephone_events, accepted(&lines).unwrap().telephone_events)
+        };
+        assert_eq!(listed(""), (u16::MAX, u16::MAX));
+        assert_eq!(listed("a=fmtp:101 0-15\r\n"), (u16::MAX, u16::MAX));
+        assert_eq!(listed("a=fmtp:101 0-11,16\r\n"), (0xfff, 0xfff));
+        assert_eq!(listed("a=fmtp:101 0, 2-3,x,9-4000000000\r\n"), (0xfe0d, 0xfe0d));
     }
 
     /// Proves 3264-6.1-d.

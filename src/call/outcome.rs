@@ -1,5 +1,6 @@
 //! How a call ended, and when its stations were passed: made here once, written down elsewhere.
 
+use super::counts::MediaCounts;
 use crate::id::CallId;
 use crate::time::Instant;
 use crate::wire::Status;
@@ -324,7 +325,7 @@ pub struct Nat {
 }
 
 /// What came of a call's media.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MediaSummary {
     /// The codec agreed, as in rtpmap.
     pub codec: Option<&'static str>,
@@ -338,21 +339,6 @@ pub struct MediaSummary {
     pub remote_sdp: Option<SocketAddr>,
     /// What the stream counted.
     pub counted: MediaCounts,
-}
-
-/// Packets and octets of one stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MediaCounts {
-    /// RTP packets sent.
-    pub sent_packets: u64,
-    /// Octets of them.
-    pub sent_bytes: u64,
-    /// RTP packets received.
-    pub received_packets: u64,
-    /// Octets of them.
-    pub received_bytes: u64,
-    /// Where the first valid one came from.
-    pub remote_seen: Option<SocketAddr>,
 }
 
 /// Everything that is known of a call that ended.

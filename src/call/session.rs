@@ -196,6 +196,8 @@ pub struct MediaPlan {
     pub ptime_ms: u16,
     /// The payload type of the RTP events that we send: the peer's number. Absent if it takes none.
     pub telephone_event: Option<u8>,
+    /// The events that the peer takes: bit n for event n (RFC 4733 §2.4.1).
+    pub telephone_events: u16,
     /// The payload type of the RTP events that we get: our number.
     pub telephone_event_in: Option<u8>,
     /// What protects the packets. Absent for plain RTP.

@@ -12,10 +12,14 @@ use super::output::Printer;
 use super::phone::{
     Home, Identity, NOBODY, Parts, Phone, Unready, held, home, identity, now_unix_ms, profile, store_path,
 };
+use super::probe::{self, Probe};
+use super::sound::{Ears, Speech, Tape, pressing};
 use crate::agent::{CallRequest, Event, Profile};
-use crate::call::{CallRecord, Direction, MediaPrefs, Outcome, Session};
+use crate::call::digit::Step;
+use crate::call::{CallRecord, MediaEvent, Outcome, Session};
+use crate::media::voice::Voice;
 use crate::plivo::sandbox::{SandboxConfig, SandboxEvent};
-use crate::record::{CallJson, Durability, Store, Told};
+use crate::record::{CallJson, Durability, ProbeJson, Store, Told};
 use crate::time::Duration;
 use crate::transport::{Call, CallEvent};
 use std::future::pending;
@@ -29,7 +33,9 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
     let until = config.time("max_time").map(|most| tokio::time::Instant::now() + most);
     // What the words of the user alone can be wrong about is told before a socket is opened or a password asked for.
     let settings = sandbox(args, config)?;
-    let (request, warnings) = request(args, config, home(config, &args.way)?.as_ref(), printer)?;
+    let speech = Speech::ready(&args.sound, config)?;
+    let (mut request, warnings) = request(args, config, home(config, &args.way)?.as_ref(), printer)?;
+    request.session = Session::Managed(speech.prefs());
     for warning in warnings {
         printer.note(&warning);
     }
@@ -49,7 +55,7 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
     let registered = if registers { within(until, phone.register(printer)).await.map(drop) } else { Ok(()) };
     let is_registered = registers && registered.is_ok();
     let mut placed = match registered {
-        Ok(()) => call(args, config, request, until, &mut phone, sandbox.as_mut(), printer).await,
+        Ok(()) => call(Plan { args, request, speech, until }, config, &mut phone, sandbox.as_mut(), printer).await,
         Err(unready) => Err(unready),
     };
     let signals = [Exit::Interrupted, Exit::Terminated, Exit::HungUp];
@@ -69,10 +75,16 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
     let unwritten = phone.put_down(printer).await;
     let done = match placed {
         Ok(placed) => {
-            let unwritten = keep(args, config, &placed.record, &told, sandbox.is_some()).err().or(unwritten);
-            unwritten.iter().for_each(|why| printer.error(why));
+            let unkept = keep(args, config, &placed.record, &told, sandbox.is_some()).err().or(unwritten);
             let kept = !(args.kept.no_store || matches!(placed.record.outcome, Outcome::Refused { .. }));
-            printer.call(&CallJson::ended(&placed.record, &told), kept && unwritten.is_none());
+            let kept = kept && unkept.is_none();
+            let unwritten = unkept.or_else(|| placed.unrecorded.clone());
+            unwritten.iter().for_each(|why| printer.error(why));
+            let mut json = CallJson::ended(&placed.record, &told);
+            if let Some(media) = &mut json.media {
+                media.probe.clone_from(&placed.probe);
+            }
+            printer.call(&json, kept);
             let circumstances = circumstances(args, &placed, &told, unwritten.is_some());
             if let Some(advice) = advice(&placed.record, &circumstances, config.text("bind").is_some()) {
                 printer.note(&advice);
@@ -99,6 +111,54 @@ struct Placed {
     out_of_time: bool,
     /// Whether there was no password to answer a challenge with.
     lacks_password: bool,
+    /// What the probe found.
+    probe: Option<ProbeJson>,
+    /// What is missing of the recording.
+    unrecorded: Option<String>,
+}
+
+/// What a call is to be.
+struct Plan<'a> {
+    args: &'a InviteArgs,
+    request: CallRequest,
+    speech: Speech,
+    /// When `--max-time` is over.
+    until: Option<tokio::time::Instant>,
+}
+
+impl Plan<'_> {
+    /// The keys to press.
+    fn keys(&self) -> Vec<Step> {
+        self.args.dtmf.as_deref().map(|keys| Step::parse(keys).unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// How long to talk; none until what is said has ended.
+    fn talk(&self, config: &Config) -> Option<Duration> {
+        /// For what is under way when the last of it is said.
+        const TAIL: Duration = Duration::from_millis(300);
+        const USUAL: Duration = Duration::from_secs(5);
+        let keys = self.keys();
+        let pressing = (!keys.is_empty()).then(|| pressing(&keys) + TAIL);
+        let said = self.speech.length().map(|length| length + TAIL).max(pressing);
+        config.time("talk").or_else(|| match said {
+            _ if self.speech.is_open_ended() => None,
+            _ if self.args.probe => Some(probe::LASTS),
+            said => Some(said.unwrap_or(USUAL)),
+        })
+    }
+
+    /// It is answered: what is to be said is said.
+    fn begin(&self, call: &Call, printer: &mut Printer) {
+        if self.args.probe {
+            call.play(Voice::Source(Box::new(probe::Signal::default())));
+        } else if let Err(why) = self.speech.say(call) {
+            printer.error(&why);
+        }
+        let keys = self.keys();
+        if !keys.is_empty() {
+            call.dial(keys, self.args.dtmf_mode.into());
+        }
+    }
 }
 
 /// Registers before the time of `--max-time` is over.
@@ -113,20 +173,33 @@ async fn within<T>(
 
 /// The call itself: talks for as long as it should, hangs up on a signal, and leaves at once on a second one.
 async fn call(
-    args: &InviteArgs,
+    mut plan: Plan<'_>,
     config: &Config,
-    mut request: CallRequest,
-    until: Option<tokio::time::Instant>,
     phone: &mut Phone,
     mut sandbox: Option<&mut Guest>,
     printer: &mut Printer,
 ) -> Result<Placed, Unready> {
-    request.account = phone.account;
-    request.total_limit = until.map(|until| until.saturating_duration_since(tokio::time::Instant::now()));
-    request.admit = !args.kept.no_store;
-    let talk = config.time("talk").unwrap_or(Duration::from_secs(5));
-    let call = phone.client.invite(request).await;
+    let (args, until) = (plan.args, plan.until);
+    plan.request.account = phone.account;
+    plan.request.total_limit = until.map(|until| until.saturating_duration_since(tokio::time::Instant::now()));
+    plan.request.admit = !args.kept.no_store;
+    let talk = plan.talk(config);
+    let (mut ears, mut tape, mut probing) = (Ears(Vec::new()), None, None);
+    if let Some(path) = &args.record {
+        let (recorder, started) = Tape::start(path)?;
+        ears.0.push(Box::new(recorder));
+        tape = Some(started);
+    }
+    if args.probe {
+        let (probe, ear) = Probe::new();
+        ears.0.push(Box::new(ear));
+        probing = Some(probe);
+    }
+    let call = phone.client.invite(plan.request.clone()).await;
     let mut call = call.map_err(|error| Unready::new(Exit::Usage, error))?;
+    if !ears.0.is_empty() {
+        call.record(Some(Box::new(ears)));
+    }
     let gone = || Unready::new(Exit::Internal, "the driver ended before the call");
     let mut events = call.events().ok_or_else(gone)?;
     let mut hang_up_at: Option<tokio::time::Instant> = None;
@@ -135,11 +208,20 @@ async fn call(
         match phone.watching(printer, next(&mut events, sandbox.as_deref_mut(), hang_up_at)).await {
             Ok(Next::Event(CallEvent::Ended(record))) => {
                 let out_of_time = until.is_some_and(|until| tokio::time::Instant::now() >= until);
-                return Ok(Placed { record, signal, out_of_time, lacks_password: phone.lacks_password });
+                let (probe, unrecorded) = (probing.map(Probe::judge), tape.and_then(|tape| tape.finish().err()));
+                let lacks_password = phone.lacks_password;
+                return Ok(Placed { record, signal, out_of_time, lacks_password, probe, unrecorded });
             }
             Ok(Next::Event(event)) => {
-                if matches!(event, CallEvent::Answered(_)) {
-                    hang_up_at = Some(tokio::time::Instant::now() + talk);
+                match event {
+                    CallEvent::Answered(_) => {
+                        plan.begin(&call, printer);
+                        hang_up_at = talk.map(|talk| tokio::time::Instant::now() + talk);
+                    }
+                    CallEvent::Media(MediaEvent::Played) if talk.is_none() => {
+                        hang_up_at = Some(tokio::time::Instant::now());
+                    }
+                    _ => {}
                 }
                 show(printer, &call, event, now_unix_ms());
             }
@@ -201,6 +283,7 @@ fn show(printer: &mut Printer, call: &Call, event: CallEvent, at_unix_ms: u64) {
         &match event {
             CallEvent::Progress { status, response } => Event::Progress { call, status, response },
             CallEvent::Answered(answered) => Event::Answered { call, response: answered.response, plan: answered.plan },
+            CallEvent::Media(event) => Event::Media { call, event },
             CallEvent::Ended(record) => Event::CallEnded { call, record },
         },
         at_unix_ms,
@@ -230,9 +313,6 @@ fn request(
     let mut request = CallRequest { from, route, transport, ..CallRequest::new(target) };
     request.headers = headers.fields;
     request.ring_limit = config.time("ring_timeout");
-    // Without media the stream is offered as what it will be: nothing flows, either way (RFC 3264 §5.1).
-    let direction = if args.no_media { Direction::Inactive } else { Direction::SendRecv };
-    request.session = Session::Managed(MediaPrefs { direction, ..MediaPrefs::default() });
     let warn = |(name, rule): &(String, &'static crate::plivo::rules::Rule)| format!("{name}: {}", rule.sentence);
     Ok((request, headers.warnings.iter().map(warn).collect()))
 }
@@ -274,12 +354,17 @@ fn keep(args: &InviteArgs, config: &Config, record: &CallRecord, told: &Told, sa
 
 /// What besides its outcome decides how the call is judged.
 fn circumstances(args: &InviteArgs, placed: &Placed, told: &Told, unwritten: bool) -> Circumstances {
-    let Placed { record, signal, out_of_time, lacks_password } = placed;
-    let demanded = args.expect.is_some() || !args.expect_param.is_empty();
+    let Placed { record, signal, out_of_time, lacks_password, probe, .. } = placed;
+    let demanded = args.expect.is_some() || !args.expect_param.is_empty() || args.min_mos.is_some();
+    let mos = record.media.as_ref().and_then(|media| media.counted.received.quality).map(|quality| quality.mos);
+    let is_good = args.min_mos.is_none_or(|least| mos.is_some_and(|mos| mos >= least));
     let arrived = |(name, value): &(String, String)| param_arrived(told.webhooks.as_ref(), name, value);
     let held =
         args.expect.is_none_or(|expected| expected.holds(&record.outcome)) && args.expect_param.iter().all(arrived);
-    let silent = args.require_rtp && record.media.as_ref().is_none_or(|media| media.counted.received_packets == 0);
+    let held = held && is_good;
+    let heard = record.media.as_ref().map(|media| &media.counted.received);
+    let silent = args.require_rtp && heard.is_none_or(|heard| heard.packets == 0)
+        || probe.as_ref().is_some_and(|probe| !probe.found);
     let expected = demanded.then_some(held);
     let (signal, out_of_time, lacks_password) = (*signal, *out_of_time, *lacks_password);
     Circumstances { signal, unwritten, expected, out_of_time, silent, lacks_password }

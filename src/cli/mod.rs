@@ -17,10 +17,12 @@ mod options;
 pub mod output;
 mod parse;
 mod phone;
+mod probe;
 mod register;
 mod request;
 mod run;
 mod sandbox;
+mod sound;
 pub mod target;
 
 pub use run::run;

@@ -4,6 +4,7 @@
 use super::args::OutputFormat;
 use super::phone::now_unix_ms;
 use crate::agent::{Binding, Event, Failure, Observed};
+use crate::call::MediaEvent;
 use crate::record::{CallJson, ReceivedJson, timestamp};
 use crate::report::text::{harmless, visible};
 use crate::time::Epoch;
@@ -308,7 +309,29 @@ fn told(event: &Event) -> Option<(&'static str, String, Named)> {
             Some(("answered", text, fields))
         }
         Event::Answered { response: None, .. } => Some(("answered", String::new(), Vec::new())),
+        Event::Media { event, .. } => Some(media_told(*event)),
         _ => None,
+    }
+}
+
+/// The same for what happens to the sound of a call.
+#[must_use]
+pub fn media_told(event: MediaEvent) -> (&'static str, String, Named) {
+    match event {
+        MediaEvent::Digit { digit, by, length } => {
+            let ms = length.map(|length| length.as_millis() as u64);
+            let text = match ms {
+                Some(ms) => format!("{digit} by {}, {ms} ms", by.as_str()),
+                None => format!("{digit} by {}", by.as_str()),
+            };
+            ("dtmf", text, vec![("digit", digit.to_string().into()), ("how", by.as_str().into()), ("ms", json!(ms))])
+        }
+        MediaEvent::Played => ("played", String::new(), Vec::new()),
+        MediaEvent::Quiet(length) => {
+            let text = format!("nothing was heard for {} s", length.as_secs());
+            ("quiet", text, vec![("ms", json!(length.as_millis() as u64))])
+        }
+        MediaEvent::Heard => ("heard", "something is heard again".to_owned(), Vec::new()),
     }
 }
 
@@ -363,8 +386,15 @@ pub fn summary(call: &CallJson, kept: bool) -> String {
     // A call that was never answered has no media to speak of.
     if let Some(media) = call.media.as_ref().filter(|media| media.codec.is_some() || media.received.packets > 0) {
         let codec = media.codec.as_deref().map(show).unwrap_or_else(|| "no codec".to_owned());
-        let (sent, received) = (media.sent.packets, media.received.packets);
-        row("media", format!("{codec}, {sent} packets sent, {received} received: {}", media.verdict));
+        let codec = media.srtp.as_deref().map_or(codec.clone(), |suite| format!("{codec} by {}", show(suite)));
+        row("media", format!("{codec}, {}", show(&media.explained)));
+        if let Some(probe) = &media.probe {
+            let text = match (probe.found, probe.round_trip_ms) {
+                (true, Some(ms)) => format!("came back after {ms} ms, {:.0} % alike", probe.similarity * 100.0),
+                _ => "did not come back".to_owned(),
+            };
+            row("probe", text);
+        }
     }
     if let Some(plivo) = call.plivo.as_ref() {
         let text = |key: &str| plivo.get(key).and_then(Value::as_str).map(show).unwrap_or_default();

@@ -121,6 +121,12 @@ impl Levels {
         level(self.power, self.samples as f64)
     }
 
+    /// The same in dBov, 0 for the loudest; none for silence.
+    #[must_use]
+    pub fn dbov(&self) -> Option<f64> {
+        Some(self.mean()).filter(|mean| *mean < SILENCE).map(|mean| -f64::from(mean))
+    }
+
     /// Silent frames of all, 0 to 1; 0 if nothing was measured.
     #[must_use]
     pub fn silence(&self) -> f64 {

@@ -6,6 +6,7 @@
 
 use thiserror::Error;
 
+use super::resample::Resampler;
 use crate::time::Instant;
 
 /// Somebody in a room.
@@ -267,7 +268,7 @@ struct Bridge {
     from: usize,
     to: usize,
     limiter: Limiter,
-    converter: Converter,
+    converter: Resampler,
     before: Vec<i16>,
     after: Vec<i16>,
     /// Whether `after` holds sound of this tick.
@@ -282,7 +283,7 @@ impl Bridge {
             from,
             to,
             limiter: Limiter::OPEN,
-            converter: Converter::new(*RATES.get(from)?, *RATES.get(to)?)?,
+            converter: Resampler::new(*RATES.get(from)?, *RATES.get(to)?)?,
             before: vec![0; frame(from)],
             after: Vec::with_capacity(frame(to)),
             carries: false,
@@ -342,41 +343,6 @@ impl Limiter {
 
 fn scaled(sample: i32, gain: f32) -> i16 {
     (sample as f32 * gain).clamp(f32::from(i16::MIN), f32::from(i16::MAX)) as i16
-}
-
-/// How rates are bridged.
-type Converter = Straight;
-
-/// Straight lines between samples on the way up, means of neighbours on the way down.
-#[derive(Debug)]
-struct Straight {
-    /// Samples out for one in, at least 1.
-    up: usize,
-    /// Samples in for one out, at least 1.
-    down: usize,
-    last: i16,
-}
-
-impl Straight {
-    /// Between rates of which one is a multiple of the other.
-    fn new(from: u32, to: u32) -> Option<Self> {
-        let times = |a: u32, b: u32| Some(a.checked_div(b)?.max(1) as usize);
-        Some(Self { up: times(to, from)?, down: times(from, to)?, last: 0 })
-    }
-
-    /// Appends what comes of `input`.
-    fn process(&mut self, input: &[i16], out: &mut Vec<i16>) {
-        if self.up > 1 {
-            for sample in input {
-                let (from, to) = (i32::from(self.last), i32::from(*sample));
-                out.extend((1..=self.up as i32).map(|at| (from + (to - from) * at / self.up as i32) as i16));
-                self.last = *sample;
-            }
-        } else {
-            let sum = |samples: &[i16]| -> i32 { samples.iter().copied().map(i32::from).sum() };
-            out.extend(input.chunks(self.down).map(|samples| (sum(samples) / self.down as i32) as i16));
-        }
-    }
 }
 
 #[cfg(test)]

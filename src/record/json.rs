@@ -1,7 +1,8 @@
 //! One call as JSON: the object `sipcall.call/1`, in the order in which it is documented. Absent things are null,
 //! times RFC 3339 in UTC with milliseconds, durations integer milliseconds.
 
-use crate::call::{CallDirection, CallRecord, Intent, MediaSummary, Milestones, Outcome, ReceivedHeader, Stage};
+use super::media::{MediaJson, media};
+use crate::call::{CallDirection, CallRecord, Intent, Milestones, Outcome, ReceivedHeader, Stage};
 use crate::time::Instant;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -169,58 +170,6 @@ pub struct Again {
     pub received: u32,
 }
 
-/// What came of a call's media.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct MediaJson {
-    /// As in rtpmap.
-    pub codec: Option<String>,
-    /// Milliseconds a packet.
-    pub ptime_ms: Option<u32>,
-    /// `sendrecv`, `sendonly`, `recvonly` or `inactive`.
-    pub direction: Option<String>,
-    /// Our RTP address.
-    pub local: Option<String>,
-    /// The peer's, as its session description says.
-    pub remote_sdp: Option<String>,
-    /// Where the peer's packets came from.
-    pub remote_seen: Option<String>,
-    /// What we sent.
-    pub sent: PacketsJson,
-    /// What arrived.
-    pub received: StreamJson,
-    /// `two_way`, `nothing_received` (we sent and nothing arrived), `nothing_sent` (the reverse) or `none`. Packets
-    /// decide, not what was agreed.
-    pub verdict: String,
-}
-
-/// Packets sent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PacketsJson {
-    /// RTP packets.
-    pub packets: u64,
-    /// Octets of them.
-    pub bytes: u64,
-}
-
-/// Packets received and their quality; what was not measured is null.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct StreamJson {
-    /// RTP packets.
-    pub packets: u64,
-    /// Packets that never came.
-    pub lost: Option<u64>,
-    /// Packets that came too late to be played.
-    pub late: Option<u64>,
-    /// Packets that came twice.
-    pub duplicate: Option<u64>,
-    /// Interarrival jitter (RFC 3550 §6.4.1).
-    pub jitter_ms: Option<f64>,
-    /// From the answer to the first packet.
-    pub first_ms: Option<u64>,
-    /// Estimated opinion score, 1 to 5.
-    pub mos: Option<f64>,
-}
-
 impl CallJson {
     /// A call that is under way.
     #[must_use]
@@ -281,7 +230,7 @@ impl CallJson {
                 algorithm: record.auth.algorithm.clone(),
             },
             retransmissions: Again { sent: record.retransmissions_sent, received: record.retransmissions_received },
-            media: record.media.as_ref().map(media),
+            media: record.media.as_ref().map(|summary| media(summary, stations.answered)),
             plivo: told.plivo.clone(),
             webhooks: told.webhooks.clone(),
             ..open
@@ -330,27 +279,6 @@ fn outcome(record: &CallRecord) -> OutcomeJson {
     }
 }
 
-fn media(media: &MediaSummary) -> MediaJson {
-    let counted = &media.counted;
-    let verdict = match (counted.sent_packets > 0, counted.received_packets > 0) {
-        (true, true) => "two_way",
-        (true, false) => "nothing_received",
-        (false, true) => "nothing_sent",
-        (false, false) => "none",
-    };
-    MediaJson {
-        codec: media.codec.map(str::to_owned),
-        ptime_ms: media.ptime_ms,
-        direction: media.direction.map(str::to_owned),
-        local: text(media.local),
-        remote_sdp: text(media.remote_sdp),
-        remote_seen: text(counted.remote_seen),
-        sent: PacketsJson { packets: counted.sent_packets, bytes: counted.sent_bytes },
-        received: StreamJson { packets: counted.received_packets, ..StreamJson::default() },
-        verdict: verdict.to_owned(),
-    }
-}
-
 fn received(header: &ReceivedHeader) -> ReceivedJson {
     ReceivedJson { name: header.name.clone(), value: header.value.clone(), within: header.within.clone() }
 }
@@ -363,14 +291,15 @@ fn between(from: Option<Instant>, to: Option<Instant>) -> Option<u64> {
     u64::try_from(to?.since(from?).as_millis()).ok()
 }
 
-fn text(value: Option<impl ToString>) -> Option<String> {
+pub(super) fn text(value: Option<impl ToString>) -> Option<String> {
     value.map(|value| value.to_string())
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::call::{AuthUse, MediaCounts, Nat, RecordId, Side};
+    use crate::call::counts::{Quality, Received, Sent};
+    use crate::call::{AuthUse, MediaCounts, MediaSummary, Nat, RecordId, Side};
     use crate::id::CallId;
     use crate::table::Key;
     use crate::time::{Duration, Epoch};
@@ -433,11 +362,18 @@ pub(crate) mod tests {
                 local: "127.0.0.1:40002".parse().ok(),
                 remote_sdp: "127.0.0.1:40100".parse().ok(),
                 counted: MediaCounts {
-                    sent_packets: 250,
-                    sent_bytes: 43_000,
-                    received_packets: 250,
-                    received_bytes: 43_000,
-                    remote_seen: "127.0.0.1:40100".parse().ok(),
+                    sent: Sent { packets: 250, bytes: 43_000, ..Sent::default() },
+                    received: Received {
+                        packets: 250,
+                        bytes: 43_000,
+                        jitter: Some((Duration::from_micros(400), Duration::from_micros(900))),
+                        first: at(85),
+                        remote_seen: "127.0.0.1:40100".parse().ok(),
+                        quality: Some(Quality { rating: 91.9, mos: 4.386, burst_ratio: 1.0, ..Quality::default() }),
+                        ..Received::default()
+                    },
+                    round_trip: Some(Duration::from_micros(1_500)),
+                    ..MediaCounts::default()
                 },
             }),
         }
@@ -472,17 +408,5 @@ pub(crate) mod tests {
         let mut record = record(intent(0));
         record.milestones.early_media = Some(Instant::from_origin(Duration::from_millis(9)));
         assert_eq!(CallJson::ended(&record, &Told::default()).pdd_ms, Some(6));
-    }
-
-    #[test]
-    fn packets_decide_the_verdict() {
-        let verdict = |sent_packets, received_packets| {
-            let counted = MediaCounts { sent_packets, received_packets, ..MediaCounts::default() };
-            media(&MediaSummary { counted, ..MediaSummary::default() }).verdict
-        };
-        assert_eq!(verdict(1, 1), "two_way");
-        assert_eq!(verdict(1, 0), "nothing_received");
-        assert_eq!(verdict(0, 1), "nothing_sent");
-        assert_eq!(verdict(0, 0), "none");
     }
 }

@@ -4,14 +4,15 @@
 mod json;
 #[cfg(feature = "net")]
 mod ledger;
+mod media;
 mod messages;
 mod query;
 mod schema;
 mod sign;
 mod store;
 
-pub use json::{Again, StreamJson, TimesJson, Told, timestamp};
-pub use json::{AuthJson, CallJson, HeaderJson, MediaJson, NatJson, OutcomeJson, PacketsJson, ReceivedJson};
+pub use json::{Again, AuthJson, CallJson, HeaderJson, NatJson, OutcomeJson, ReceivedJson, TimesJson, Told, timestamp};
+pub use media::{MediaJson, ProbeJson, SentJson, StreamJson};
 pub use messages::StoredMessage;
 pub use query::{Filter, FindError, Row};
 pub use store::{Durability, Store, StoreError};

@@ -15,7 +15,6 @@ pub use peer::{Crafted, Peer, Received};
 use crate::agent::{
     FlowChange, FlowFault, FlowInfo, MediaReport, Need, Node, RecordKind, Refusal, Resolved, Transport, Unsent, Why,
 };
-use crate::call::MediaCounts;
 use crate::id::{CallId, FlowId, QueryId, StreamId};
 use crate::outbox::Transmit;
 use crate::seed::Seed;
@@ -734,7 +733,7 @@ impl World {
             Need::SetMedia { .. } => {}
             Need::CloseMedia(stream) => {
                 self.host(index).media.remove(&stream);
-                let report = MediaReport::Closed(MediaCounts { sent_packets: 50, ..MediaCounts::default() });
+                let report = MediaReport::Closed(Box::default());
                 self.schedule(Duration::ZERO, Happening::Media { host: index, stream, report });
             }
         }

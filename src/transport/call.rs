@@ -2,8 +2,11 @@
 
 use super::client::{AnswerError, Answered, CallEvent, Client, ClientApp, Closed, Listener};
 use crate::agent::{Accept, Answer, Gone};
-use crate::call::CallRecord;
-use crate::id::{CallId, IncomingId};
+use crate::call::digit::Step;
+use crate::call::{CallRecord, DigitWay};
+use crate::id::{CallId, IncomingId, StreamId};
+use crate::media::desk::Sink;
+use crate::media::voice::Voice;
 use crate::wire::{Message, Status};
 use std::fmt;
 use std::net::SocketAddr;
@@ -42,6 +45,9 @@ impl Call {
         let (answered, answered_receiver) = oneshot::channel();
         let (ended, ended_receiver) = oneshot::channel();
         app.calls.insert(id, Listener { events, answered: Some(answered), ended });
+        // What is wanted of its sound may be said before it has a port.
+        let stream = StreamId::of(id);
+        client.media.command(move |desk, _| desk.open(stream));
         Self {
             id,
             client,
@@ -118,6 +124,50 @@ impl Call {
                 None => Closed.into(),
             }),
         }
+    }
+
+    /// Has our end say this from now on, in place of what it said before; [`MediaEvent::Played`](crate::call::MediaEvent::Played) tells when a source has
+    /// ended. What is said before anything was agreed is kept until then.
+    pub fn play(&self, voice: Voice) {
+        let stream = self.stream();
+        self.client.media.command(move |desk, _| desk.play(stream, voice));
+    }
+
+    /// Has somebody take the sound of both ends, from now on; none ends it.
+    pub fn record(&self, sink: Option<Box<dyn Sink>>) {
+        let stream = self.stream();
+        self.client.media.command(move |desk, _| desk.record(stream, sink));
+    }
+
+    /// Presses keys, one after the other. Where the peer takes no RTP events they go as tones.
+    pub fn dial(&self, steps: Vec<Step>, way: DigitWay) {
+        let (id, stream) = (self.id, self.stream());
+        match way {
+            DigitWay::Info => self.client.command(move |agent, _, now| {
+                if let Some(call) = agent.call(now, id) {
+                    call.dial(&steps);
+                }
+            }),
+            DigitWay::Rtp => self.client.media.command(move |desk, _| desk.dial(stream, &steps, true)),
+            DigitWay::Inband => self.client.media.command(move |desk, _| desk.dial(stream, &steps, false)),
+        }
+    }
+
+    /// Lets the peers of these calls, of the same client, hear each other and nothing else, until one
+    /// [leaves](Self::leave) or ends. A call that was put together with others before leaves them for this.
+    pub fn join(&self, others: &[&Self]) {
+        let streams: Vec<StreamId> = std::iter::once(self).chain(others.iter().copied()).map(Self::stream).collect();
+        self.client.media.command(move |desk, now| desk.join(now, &streams));
+    }
+
+    /// Takes its peer out of what it was put together with: it hears what our end [says](Self::play) again.
+    pub fn leave(&self) {
+        let stream = self.stream();
+        self.client.media.command(move |desk, now| desk.leave(now, stream));
+    }
+
+    const fn stream(&self) -> StreamId {
+        StreamId::of(self.id)
     }
 
     /// Waits until it is over, at whoever's wish; at once if it is.

@@ -2,16 +2,16 @@
 
 use super::call::{Call, Incoming};
 use super::ledger::Book;
-use super::{Driver, DriverConfig, Handle, Ledger, WeakHandle, commands};
+use super::rtp::Media;
+use super::{Driver, DriverConfig, Handle, Ledger, WeakHandle, commands, random};
 use crate::agent::{
     Account, Agent, AgentConfig, App, Binding, CallRequest, Counts, Event, Failure, Gone, Observed, OutRequest,
     Refused, Transport, UserAgent,
 };
-use crate::call::{CallRecord, MediaPlan};
-use crate::id::{AccountId, CallId, IncomingId, RequestId};
+use crate::call::{CallRecord, MediaEvent, MediaPlan};
+use crate::id::{AccountId, CallId, IncomingId, RequestId, StreamId};
 use crate::time::{Duration, Instant};
 use crate::wire::{Message, Status};
-use rand::TryRng;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -32,7 +32,7 @@ pub struct ClientConfig {
     pub driver: DriverConfig,
     /// Who keeps its calls; calls that are to be admitted, placed or accepted, are refused without one.
     pub ledger: Option<Box<dyn Ledger>>,
-    /// What fixes every tag, branch and nonce: for tests. None draws it from the operating system.
+    /// What fixes every tag, branch and nonce, but nothing of media: for tests. None draws it from the operating system.
     pub seed: Option<[u8; 32]>,
 }
 
@@ -143,6 +143,8 @@ pub enum CallEvent {
     },
     /// It is up.
     Answered(Answered),
+    /// Something happened on its media.
+    Media(MediaEvent),
     /// It is over: the last event.
     Ended(Box<CallRecord>),
 }
@@ -227,6 +229,7 @@ pub struct Client {
     shutdown: mpsc::UnboundedSender<oneshot::Sender<Result<(), String>>>,
     locals: Arc<[(Transport, SocketAddr)]>,
     outlets: mpsc::UnboundedSender<Outlet>,
+    pub(super) media: Media,
 }
 
 impl Client {
@@ -237,14 +240,7 @@ impl Client {
     pub fn bind(config: ClientConfig) -> io::Result<Self> {
         let mut driver = Driver::bind(config.driver)?;
         let locals = driver.locals().into();
-        let seed = match config.seed {
-            Some(seed) => seed,
-            None => {
-                let mut seed = [0; 32];
-                rand::rngs::SysRng.try_fill_bytes(&mut seed).map_err(io::Error::other)?;
-                seed
-            }
-        };
+        let seed = config.seed.map_or_else(random, Ok)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let ledger = config.ledger.map(|ledger| driver.keep(ledger)).transpose()?;
         let book = driver.ledger.clone();
@@ -252,7 +248,7 @@ impl Client {
         let (node, orders) = commands();
         let (shutdown, waiting) = mpsc::unbounded_channel();
         let (outlets, plugged) = mpsc::unbounded_channel();
-        let client = Self { node, shutdown, locals, outlets };
+        let client = Self { node, shutdown, locals, outlets, media: driver.media.clone() };
         let app = ClientApp::new(client.downgrade(), book, plugged);
         std::thread::Builder::new().name("sipcall".to_owned()).spawn(move || {
             let make = |now, epoch| UserAgent::new(Agent::new(agent, seed, now, epoch), app);
@@ -543,8 +539,8 @@ impl Client {
 
     fn downgrade(&self) -> WeakClient {
         let shutdown = self.shutdown.downgrade();
-        let (locals, outlets) = (Arc::clone(&self.locals), self.outlets.clone());
-        WeakClient { node: self.node.downgrade(), shutdown, locals, outlets }
+        let (locals, outlets, media) = (Arc::clone(&self.locals), self.outlets.clone(), self.media.clone());
+        WeakClient { node: self.node.downgrade(), shutdown, locals, outlets, media }
     }
 }
 
@@ -560,13 +556,14 @@ struct WeakClient {
     shutdown: mpsc::WeakUnboundedSender<oneshot::Sender<Result<(), String>>>,
     locals: Arc<[(Transport, SocketAddr)]>,
     outlets: mpsc::UnboundedSender<Outlet>,
+    media: Media,
 }
 
 impl WeakClient {
     fn upgrade(&self) -> Option<Client> {
         let locals = Arc::clone(&self.locals);
-        let outlets = self.outlets.clone();
-        Some(Client { node: self.node.upgrade()?, shutdown: self.shutdown.upgrade()?, locals, outlets })
+        let (outlets, media) = (self.outlets.clone(), self.media.clone());
+        Some(Client { node: self.node.upgrade()?, shutdown: self.shutdown.upgrade()?, locals, outlets, media })
     }
 }
 
@@ -640,6 +637,9 @@ struct Early {
     call: Option<CallId>,
 }
 
+/// Room that is kept among the events of a call for its answer and its end: a peer that rings without end loses its own
+/// rings.
+const KEPT: usize = 2;
 /// Requests of peers that wait for the application.
 const WAITING: usize = 256;
 
@@ -718,9 +718,14 @@ impl ClientApp {
     }
 
     fn progress(&mut self, call: CallId, status: Status, response: Arc<Message>) {
-        // Room is kept for the answer and the end: a peer that rings without end loses its own rings.
-        if let Some(listener) = self.calls.get(&call).filter(|listener| listener.events.capacity() > 2) {
+        if let Some(listener) = self.calls.get(&call).filter(|listener| listener.events.capacity() > KEPT) {
             let _ = listener.events.try_send(CallEvent::Progress { status, response });
+        }
+    }
+
+    fn happened(&mut self, call: CallId, event: MediaEvent) {
+        if let Some(listener) = self.calls.get(&call).filter(|listener| listener.events.capacity() > KEPT) {
+            let _ = listener.events.try_send(CallEvent::Media(event));
         }
     }
 
@@ -736,6 +741,11 @@ impl ClientApp {
         if let Some(ledger) = &self.ledger {
             ledger.ended(record.clone());
         }
+        // A call may end without having had any media.
+        let stream = StreamId::of(call);
+        self.client.media.command(move |desk, now| {
+            desk.close(now, stream, &mut Vec::new());
+        });
         if let Some(listener) = self.calls.remove(&call) {
             let _ = listener.events.try_send(CallEvent::Ended(record.clone()));
             let _ = listener.ended.send(record);
@@ -765,6 +775,7 @@ impl App for ClientApp {
             }
             Event::Progress { call, status, response } => self.progress(call, status, response),
             Event::Answered { call, response, plan } => self.answered(call, Answered { response, plan }),
+            Event::Media { call, event } => self.happened(call, event),
             // A client's sessions are the agent's.
             Event::SessionReceived { .. } => {}
             Event::CallEnded { call, record } => self.ended(call, record),

@@ -12,10 +12,8 @@ pub struct Clock {
 impl Clock {
     /// A clock that stands at [`Instant::ZERO`] now.
     #[must_use]
-    #[expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "the driver is where clocks are read")]
     pub fn start() -> Self {
-        let unix = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let unix_ms = u64::try_from(unix.as_millis()).unwrap_or(u64::MAX);
+        let unix_ms = u64::try_from(unix().as_millis()).unwrap_or(u64::MAX);
         Self { origin: tokio::time::Instant::now(), epoch: Epoch::from_unix_ms(unix_ms) }
     }
 
@@ -23,6 +21,14 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Instant {
         Instant::from_origin(self.origin.elapsed())
+    }
+
+    /// What the wall clock showed a moment ago, since 1970-01-01T00:00:00Z, as monotonic time. A wall clock that was set in
+    /// between, or a time that is not yet, is now.
+    pub(super) fn of_unix(&self, at: Duration) -> Instant {
+        const MOMENT: Duration = Duration::from_secs(10);
+        let ago = unix().checked_sub(at).filter(|ago| *ago < MOMENT).unwrap_or_default();
+        Instant::from_origin(self.origin.elapsed().saturating_sub(ago))
     }
 
     /// The wall clock at the origin.
@@ -37,4 +43,10 @@ impl Clock {
         let now = self.now();
         self.origin + now.since_origin() + at.since(now).min(FAR)
     }
+}
+
+/// What the wall clock shows, since 1970-01-01T00:00:00Z.
+#[expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "the driver is where clocks are read")]
+fn unix() -> Duration {
+    std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

@@ -11,8 +11,10 @@
 mod call;
 mod client;
 mod clock;
+mod datagrams;
 mod dns;
 mod ledger;
+mod recorder;
 mod rtp;
 mod run;
 mod socket;
@@ -26,11 +28,14 @@ pub use call::*;
 pub use client::*;
 pub use clock::Clock;
 pub use ledger::Ledger;
+pub use recorder::{RecordLimit, Recorded, Recorder, Recording};
 
 use crate::agent::{Node, Transport};
 use crate::limits::Limits;
 use crate::time::{Epoch, Instant};
 use ledger::Book;
+use rand::TryRng;
+use rtp::Media;
 use socket::{Bound, bind_all};
 use std::fmt;
 use std::io;
@@ -49,12 +54,14 @@ pub struct DriverConfig {
     /// Whether a UDP socket that is bound because it leads to a peer is listened at from then on, by TCP on the same port
     /// too: for who registers from there and wants to be called there. Who registers over a connection is called on it.
     pub reachable: bool,
-    /// The ports of RTP; none for the system's choice.
+    /// The ports of RTP and RTCP, two for each stream; none for the system's choice.
     pub rtp_ports: Option<RangeInclusive<u16>>,
     /// Name servers to ask instead of the system's.
     pub nameservers: Option<Vec<SocketAddr>>,
     /// Where connections and new UDP sockets come from, for peers of the same family; its port is used for UDP alone.
     pub source: Option<SocketAddr>,
+    /// Whether digits are listened for as tones too, not as RTP events alone.
+    pub detects_tones: bool,
     /// Connections that peers may hold open; more are closed at once.
     pub connections: usize,
     /// Connections that peers of one IP address may hold open.
@@ -70,6 +77,7 @@ impl Default for DriverConfig {
             rtp_ports: None,
             nameservers: None,
             source: None,
+            detects_tones: true,
             connections: limits.flows_in,
             connections_per_peer: limits.flows_in_per_peer,
         }
@@ -83,6 +91,7 @@ pub struct Driver {
     bound: Vec<Bound>,
     locals: Vec<(Transport, SocketAddr)>,
     ledger: Option<Book>,
+    media: Media,
     tell: Tell,
     happenings: mpsc::UnboundedReceiver<Happening>,
 }
@@ -91,14 +100,15 @@ impl Driver {
     /// Binds every address of `config.listen`. Needs no runtime.
     ///
     /// # Errors
-    /// The system's, for the first address that cannot be bound.
+    /// The system's, for the first address that cannot be bound, or for the thread of the media.
     pub fn bind(config: DriverConfig) -> io::Result<Self> {
         let clock = Clock::start();
         let bound = bind_all(&config.listen)?;
         let locals = bound.iter().map(|socket| Ok((socket.transport(), socket.local_addr()?)));
         let locals = locals.collect::<io::Result<_>>()?;
         let (tell, happenings) = mpsc::unbounded_channel();
-        Ok(Self { config, clock, bound, locals, ledger: None, tell, happenings })
+        let media = Media::start(clock, random()?, config.detects_tones, tell.clone())?;
+        Ok(Self { config, clock, bound, locals, ledger: None, media, tell, happenings })
     }
 
     /// What is bound, in the order of `config.listen`, with the ports that the system chose.
@@ -136,6 +146,13 @@ impl fmt::Debug for Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Driver").field("locals", &self.locals).finish_non_exhaustive()
     }
+}
+
+/// A seed of the operating system's.
+fn random() -> io::Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    rand::rngs::SysRng.try_fill_bytes(&mut seed).map_err(io::Error::other)?;
+    Ok(seed)
 }
 
 /// A command to a node: what a [`Handle`] sends.

@@ -1,66 +1,223 @@
-//! RTP ports: bound when a call needs one, counting what comes, closed with their counts.
+//! RTP ports: bound when a call needs one, read and written by one thread that paces every stream of the driver.
+//!
+//! A stream's sockets are read when its frame of 20 ms is due, so that a turn costs three system calls a stream and no
+//! readiness has to be watched. The kernel notes when each packet came: what is measured of the network does not depend
+//! on when we look.
 
+use super::Clock;
+use super::datagrams::Datagrams;
 use super::socket::bind_datagram;
 use super::watch::{Happening, Tell};
 use crate::agent::MediaReport;
-use crate::call::MediaCounts;
 use crate::id::StreamId;
+use crate::media::desk::{Desk, RoomId};
+use crate::time::Instant;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket as StdSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
-use tokio::net::UdpSocket;
-use tokio::sync::oneshot;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 
-/// The media streams of a driver.
-pub(super) struct Media {
-    ports: Option<RangeInclusive<u16>>,
-    /// Where the search for a free port goes on.
-    next: u16,
-    streams: BTreeMap<StreamId, Open>,
-    tell: Tell,
+/// What the thread is asked for.
+enum Order {
+    /// A stream has these sockets, for RTP and RTCP.
+    Open(StreamId, Ports),
+    /// It ends; its counts follow as a happening.
+    Close(StreamId),
+    /// Something with its desk.
+    Do(Command),
 }
 
-/// One open stream. Dropping `_close` ends its task, which then tells what it counted.
-struct Open {
-    _close: oneshot::Sender<()>,
+type Command = Box<dyn FnOnce(&mut Desk, Instant) + Send>;
+
+/// Leads to the thread that paces the media of a driver. Clones lead to the same one; it ends with the last of them.
+#[derive(Clone)]
+pub(super) struct Media {
+    orders: Sender<Order>,
 }
 
 impl Media {
-    /// Streams on those ports, or on the system's choice.
-    pub(super) fn new(ports: Option<RangeInclusive<u16>>, tell: Tell) -> Self {
+    /// Starts the thread.
+    pub(super) fn start(clock: Clock, seed: [u8; 32], detects: bool, tell: Tell) -> io::Result<Self> {
+        let (orders, taken) = channel();
+        let desk = Desk::new(seed, clock.epoch(), detects);
+        let buffer = vec![0; DATAGRAM];
+        let pacer = Pacer { desk, clock, tell, ports: BTreeMap::new(), due: Vec::new(), buffer, packet: Vec::new() };
+        std::thread::Builder::new().name("sipcall-media".to_owned()).spawn(move || pacer.run(&taken))?;
+        Ok(Self { orders })
+    }
+
+    /// Has the thread do something with its desk.
+    pub(super) fn command(&self, command: impl FnOnce(&mut Desk, Instant) + Send + 'static) {
+        self.order(Order::Do(Box::new(command)));
+    }
+
+    /// Takes the sockets of a stream.
+    fn open(&self, stream: StreamId, ports: Ports) {
+        self.order(Order::Open(stream, ports));
+    }
+
+    /// Ends a stream.
+    pub(super) fn close(&self, stream: StreamId) {
+        self.order(Order::Close(stream));
+    }
+
+    fn order(&self, order: Order) {
+        // It lives as long as there is somebody to send it orders.
+        let _ = self.orders.send(order);
+    }
+}
+
+/// The sockets of a stream.
+struct Ports {
+    rtp: Datagrams,
+    /// None if its port was taken: then RTCP is sent from the other one.
+    rtcp: Option<Datagrams>,
+}
+
+impl Ports {
+    /// Sends; what does not go out is as lost as what is lost on the way.
+    fn send(&self, rtcp: bool, packet: &[u8], to: SocketAddr) {
+        let socket = self.rtcp.as_ref().filter(|_| rtcp).unwrap_or(&self.rtp);
+        if let Err(error) = socket.send(packet, to) {
+            tracing::trace!(%to, %error, "not sent");
+        }
+    }
+}
+
+/// The thread.
+struct Pacer {
+    desk: Desk,
+    clock: Clock,
+    tell: Tell,
+    ports: BTreeMap<StreamId, Ports>,
+    /// The streams of the room whose turn it is.
+    due: Vec<StreamId>,
+    /// What is received.
+    buffer: Vec<u8>,
+    /// What is sent.
+    packet: Vec<u8>,
+}
+
+/// Octets of a datagram; no packet of ours or of any codec is as long, and what is longer is cut and refused.
+const DATAGRAM: usize = 2048;
+/// Datagrams of one stream that are read in one turn: a flood has the rest of them dropped by the kernel.
+const READS: usize = 64;
+
+impl Pacer {
+    fn run(mut self, orders: &Receiver<Order>) {
+        loop {
+            while let Ok(order) = orders.try_recv() {
+                self.obey(order);
+            }
+            while let Some(room) = self.desk.poll_due(self.clock.now()) {
+                self.turn(room);
+            }
+            while let Some((stream, event)) = self.desk.poll_event() {
+                self.tell(stream, MediaReport::Happened(event));
+            }
+            let order = match self.desk.poll_timeout() {
+                Some(at) => orders.recv_timeout(at.since(self.clock.now())),
+                None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match order {
+                Ok(order) => self.obey(order),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Open(stream, ports) => {
+                self.desk.open(stream);
+                self.ports.insert(stream, ports);
+            }
+            Order::Close(stream) => self.close(stream),
+            Order::Do(command) => command(&mut self.desk, self.clock.now()),
+        }
+    }
+
+    /// One frame of a room: what came, what is said, what is sent.
+    fn turn(&mut self, room: RoomId) {
+        let mut due = std::mem::take(&mut self.due);
+        due.clear();
+        due.extend(self.desk.streams(room));
+        due.iter().for_each(|stream| self.receive(*stream));
+        self.desk.tick(self.clock.now(), room);
+        due.iter().for_each(|stream| self.send(*stream));
+        self.due = due;
+    }
+
+    fn receive(&mut self, stream: StreamId) {
+        let Some(ports) = self.ports.get(&stream) else { return };
+        for socket in std::iter::once(&ports.rtp).chain(&ports.rtcp) {
+            for _ in 0..READS {
+                let Some((length, from, at)) = socket.receive(&mut self.buffer, &self.clock) else { break };
+                if let Some(packet) = self.buffer.get_mut(..length) {
+                    self.desk.handle_packet(at, stream, from, packet);
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, stream: StreamId) {
+        let Some(ports) = self.ports.get(&stream) else { return };
+        while let Some(packet) = self.desk.poll_packet(self.clock.now(), stream, &mut self.packet) {
+            ports.send(packet.rtcp, &self.packet, packet.to);
+        }
+    }
+
+    /// What arrived before the end counts too; a stream that is not open has counted nothing.
+    fn close(&mut self, stream: StreamId) {
+        self.receive(stream);
+        let (counts, last) = self.desk.close(self.clock.now(), stream, &mut self.packet);
+        if let (Some(ports), Some(last)) = (self.ports.remove(&stream), last) {
+            ports.send(last.rtcp, &self.packet, last.to);
+        }
+        self.tell(stream, MediaReport::Closed(Box::new(counts)));
+    }
+
+    fn tell(&self, stream: StreamId, report: MediaReport) {
+        // The driver may be gone: then nobody has to be told.
+        let _ = self.tell.send(Happening::Media { stream, report });
+    }
+}
+
+/// Where ports are looked for.
+pub(super) struct PortRange {
+    ports: Option<RangeInclusive<u16>>,
+    /// Where the search goes on.
+    next: u16,
+}
+
+impl PortRange {
+    /// Those ports, or the system's choice.
+    pub(super) fn new(ports: Option<RangeInclusive<u16>>) -> Self {
         let next = ports.as_ref().map_or(0, |ports| *ports.start());
-        Self { ports, next, streams: BTreeMap::new(), tell }
+        Self { ports, next }
     }
 
-    /// Binds a port at `local`.
-    pub(super) fn open(&mut self, stream: StreamId, local: IpAddr) -> MediaReport {
-        let socket = self.bind(local).and_then(|socket| Ok((socket.local_addr()?, UdpSocket::from_std(socket)?)));
-        let (addr, socket) = match socket {
-            Ok(bound) => bound,
-            Err(error) => return MediaReport::Failed(error.to_string()),
-        };
-        let (close, closed) = oneshot::channel();
-        self.streams.insert(stream, Open { _close: close });
-        let tell = self.tell.clone();
-        // Not a `Task`: it ends when `close` is gone, and then still has to tell.
-        tokio::spawn(async move {
-            let counts = count(socket, closed).await;
-            let _ = tell.send(Happening::Media { stream, report: MediaReport::Closed(counts) });
+    /// Binds the ports of a stream at `local` and hands them to the thread.
+    pub(super) fn open(&mut self, media: &Media, stream: StreamId, local: IpAddr) -> MediaReport {
+        let bound = self.bind(local).and_then(|socket| {
+            let addr = socket.local_addr()?;
+            // RTCP has the port above (RFC 3550 §11).
+            let above = addr.port().checked_add(1).and_then(|port| bind_datagram(SocketAddr::new(local, port)).ok());
+            Ok((addr, Ports { rtp: Datagrams::new(socket)?, rtcp: above.map(Datagrams::new).transpose()? }))
         });
-        MediaReport::Opened(addr)
-    }
-
-    /// Ends a stream; its counts follow as a happening. A stream that is not open has counted nothing.
-    pub(super) fn close(&mut self, stream: StreamId) {
-        if self.streams.remove(&stream).is_none() {
-            let report = MediaReport::Closed(MediaCounts::default());
-            let _ = self.tell.send(Happening::Media { stream, report });
+        match bound {
+            Ok((addr, ports)) => {
+                media.open(stream, ports);
+                MediaReport::Opened(addr)
+            }
+            Err(error) => MediaReport::Failed(error.to_string()),
         }
     }
 
     /// A free port, an even one if there is one: peers of old take the odd one above it for RTCP (RFC 3550 §11).
-    fn bind(&mut self, ip: IpAddr) -> io::Result<StdSocket> {
+    fn bind(&mut self, ip: IpAddr) -> io::Result<UdpSocket> {
         let Some(ports) = self.ports.clone() else { return bind_anywhere(ip) };
         let from = self.next;
         let parity = |even: bool| move |port: &u16| port.is_multiple_of(2) == even;
@@ -81,54 +238,11 @@ impl Media {
 }
 
 /// The system's choice, or its even neighbour.
-fn bind_anywhere(ip: IpAddr) -> io::Result<StdSocket> {
+fn bind_anywhere(ip: IpAddr) -> io::Result<UdpSocket> {
     let first = bind_datagram(SocketAddr::new(ip, 0))?;
     let port = first.local_addr()?.port();
     if port.is_multiple_of(2) {
         return Ok(first);
     }
     Ok(bind_datagram(SocketAddr::new(ip, port - 1)).unwrap_or(first))
-}
-
-/// Counts what comes until `closed`.
-async fn count(socket: UdpSocket, mut closed: oneshot::Receiver<()>) -> MediaCounts {
-    /// What may still lie in the receive buffer of a stream that closes.
-    const REST: usize = 4096;
-    let mut counts = MediaCounts::default();
-    let mut buffer = [0; 2048];
-    loop {
-        tokio::select! {
-            biased;
-            _ = &mut closed => break,
-            received = socket.recv_from(&mut buffer) => tally(&mut counts, &buffer, &received),
-        }
-    }
-    // What arrived before the end counts too. The runtime may not have heard of it, so the system is asked itself.
-    if let Ok(socket) = socket.into_std() {
-        for _ in 0..REST {
-            match socket.recv_from(&mut buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                received => tally(&mut counts, &buffer, &received),
-            }
-        }
-    }
-    counts
-}
-
-fn tally(counts: &mut MediaCounts, buffer: &[u8], received: &io::Result<(usize, SocketAddr)>) {
-    // An error is that of something sent: ICMP told of it.
-    let &Ok((length, from)) = received else { return };
-    if buffer.get(..length).is_some_and(is_rtp) {
-        counts.received_packets += 1;
-        counts.received_bytes += length as u64;
-        counts.remote_seen.get_or_insert(from);
-    }
-}
-
-/// Whether this is an RTP packet: version 2 (RFC 3550 §5.1), its contributing sources within, and not RTCP on the same
-/// port (RFC 5761 §4).
-fn is_rtp(packet: &[u8]) -> bool {
-    let &[first, second, ..] = packet else { return false };
-    let header = 12 + 4 * usize::from(first & 0x0f);
-    first >> 6 == 2 && packet.len() >= header && !(64..=95).contains(&(second & 0x7f))
 }

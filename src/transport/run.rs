@@ -2,7 +2,7 @@
 
 use super::dns::Dns;
 use super::ledger::Book;
-use super::rtp::Media;
+use super::rtp::{Media, PortRange};
 use super::socket::{Bound, announced, bind_all, bind_udp, local_towards};
 use super::stream::{Read, Stream, WriteFault, connect, fault};
 use super::udp::{Udp, Unsents};
@@ -32,9 +32,9 @@ pub(super) async fn run<N: Node>(
     make: impl FnOnce(Instant, Epoch) -> N,
     mut commands: Commands<N>,
 ) -> io::Result<N> {
-    let Driver { config, clock, bound, ledger, tell, mut happenings, .. } = driver;
+    let Driver { config, clock, bound, ledger, media, tell, mut happenings, .. } = driver;
     let node = make(clock.now(), clock.epoch());
-    let mut running = Running::new(node, config, clock, ledger, tell);
+    let mut running = Running::new(node, config, clock, ledger, media, tell);
     for socket in bound {
         running.listen(socket)?;
     }
@@ -89,13 +89,14 @@ struct Running<N> {
     unsent: Unsents,
     buffer: Vec<u8>,
     media: Media,
+    ports: PortRange,
     dns: Dns,
     ledger: Option<Book>,
     tell: Tell,
 }
 
 impl<N: Node> Running<N> {
-    fn new(node: N, config: DriverConfig, clock: Clock, ledger: Option<Book>, tell: Tell) -> Self {
+    fn new(node: N, config: DriverConfig, clock: Clock, ledger: Option<Book>, media: Media, tell: Tell) -> Self {
         Self {
             node,
             clock,
@@ -103,7 +104,8 @@ impl<N: Node> Running<N> {
             ready: VecDeque::new(),
             unsent: Vec::new(),
             buffer: vec![0; 65_535],
-            media: Media::new(config.rtp_ports.clone(), tell.clone()),
+            media,
+            ports: PortRange::new(config.rtp_ports.clone()),
             dns: Dns::new(config.nameservers.clone()),
             ledger,
             tell,
@@ -362,11 +364,10 @@ impl<N: Node> Running<N> {
                 }
             },
             Need::OpenMedia { stream, local } => {
-                let report = self.media.open(stream, local);
+                let report = self.ports.open(&self.media, stream, local);
                 self.node.handle_media(self.clock.now(), stream, report);
             }
-            // Nothing is sent yet, and what comes is counted whatever the plan.
-            Need::SetMedia { .. } => {}
+            Need::SetMedia { stream, plan } => self.media.command(move |desk, now| desk.set_plan(now, stream, &plan)),
             Need::CloseMedia(stream) => self.media.close(stream),
         }
     }

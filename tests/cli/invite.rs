@@ -42,7 +42,10 @@ fn json_has_the_keys_of_the_contract() {
     assert_keys(&call["outcome"], "kind status reason ended_by reason_header cause contacts");
     assert_keys(&call["times"], "created invited first_response ringing early_media answered ended");
     assert_keys(&call["headers_received"][0], "name value in");
-    assert_keys(&call["media"], "codec ptime_ms direction local remote_sdp remote_seen sent received verdict");
+    assert_keys(
+        &call["media"],
+        "codec ptime_ms direction srtp local remote_sdp remote_seen sent received round_trip_ms verdict explained probe",
+    );
     assert_keys(&call["plivo"], "call_uuid hangup_cause_code hangup_cause_name hangup_source by");
     assert_keys(&call["webhooks"][0], "event method url params status ms dropped error");
     assert_eq!(call["auth"], serde_json::json!({ "rounds": 1, "realm": "phone.plivo.com", "algorithm": "MD5" }));

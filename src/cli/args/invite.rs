@@ -1,6 +1,7 @@
 //! The words of `sipcall invite`.
 
 use super::shared::{Kept, Shown, Way, Who, http_url, pair, time};
+use super::sound::{DigitMode, Sound, digits};
 use crate::cli::expect::Expectation;
 use crate::plivo::rules::RuleSet;
 use clap::Args;
@@ -14,6 +15,8 @@ Examples:
   sipcall invite --sandbox busy --expect busy
   sipcall invite sip:echo@127.0.0.1:5060 --talk 2s --output json
   sipcall invite --account work +12025551234 -H head1=val1,head2=val2 -v
+  sipcall invite sip:ivr@192.0.2.7 --play hello.wav --dtmf w123# --record call.wav
+  sipcall invite sip:echo@192.0.2.7 --probe --min-mos 4
 
 The exit code tells how it ended: 0 answered, 40 credentials refused, 41 no such callee, 42 busy,
 43 no answer, 44 declined, 45 no media agreed, 46 no audio arrived, 22 and 50 other refusals,
@@ -30,7 +33,7 @@ pub struct InviteArgs {
     /// Which of Plivo's rules to hold headers to: guide, support, sdk or none
     #[arg(long, value_name = "RULES")]
     pub header_rules: Option<RuleSet>,
-    /// How long to talk before hanging up [default: 5s]
+    /// How long to talk before hanging up [default: as long as what is played, else 5s]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub talk: Option<String>,
     /// How long it may ring before the call is cancelled [default: 60s]
@@ -39,9 +42,6 @@ pub struct InviteArgs {
     /// How long everything may take: registering, ringing, talking. Taking leave of a peer that is silent adds up to 2s
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub max_time: Option<String>,
-    /// Offers an inactive stream: nothing is sent or expected
-    #[arg(long, conflicts_with = "require_rtp")]
-    pub no_media: bool,
     /// Exits 0 if the call ends so and 70 if not: answered, busy, declined, no-answer, ... or a status
     #[arg(long, value_name = "OUTCOME")]
     pub expect: Option<Expectation>,
@@ -49,8 +49,26 @@ pub struct InviteArgs {
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     pub expect_param: Vec<(String, String)>,
     /// Exits 46 if the call is answered and no audio arrives
-    #[arg(long)]
+    #[arg(long, conflicts_with = "no_media")]
     pub require_rtp: bool,
+    /// Exits 70 unless the sound that arrives is worth so much of an opinion score (1 to 4.5)
+    #[arg(long, value_name = "SCORE", conflicts_with = "no_media")]
+    pub min_mos: Option<f64>,
+    /// Says something known, and looks for it in what comes back: for echo services. Exits 46 if it is not there
+    #[arg(long, conflicts_with_all = ["play", "tone", "echo", "no_media"], help_heading = "Sound")]
+    pub probe: bool,
+    /// Presses keys once it is answered: 0-9, *, #, A-D; w waits half a second, W a whole one
+    #[arg(long, value_name = "KEYS", value_parser = digits, help_heading = "Sound")]
+    pub dtmf: Option<String>,
+    /// How keys travel: rtp (as tones where the peer takes no events), info or inband
+    #[arg(long, value_name = "WAY", default_value = "rtp", help_heading = "Sound")]
+    pub dtmf_mode: DigitMode,
+    /// What is said and heard.
+    #[command(flatten)]
+    pub sound: Sound,
+    /// Records the call in a WAV file: left what we said, right what we heard
+    #[arg(long, value_name = "FILE", conflicts_with = "no_media", help_heading = "Sound")]
+    pub record: Option<PathBuf>,
     /// Registers before calling, whatever the account says
     #[arg(long, overrides_with = "no_register", help_heading = "Account")]
     pub register: bool,

@@ -1,6 +1,7 @@
 //! The words of `sipcall listen`.
 
 use super::shared::{Kept, Shown, Way, Who, time};
+use super::sound::Sound;
 use crate::wire::Status;
 use clap::Args;
 use std::path::PathBuf;
@@ -49,9 +50,13 @@ pub struct ListenArgs {
     /// A header of the 200: NAME=VALUE through the provider's rules, or 'NAME: VALUE' as it stands. Repeatable
     #[arg(short = 'H', long = "header", value_name = "HEADER", conflicts_with_all = ["reject", "redirect"])]
     pub headers: Vec<String>,
-    /// Answers with an inactive stream: nothing is sent or expected
-    #[arg(long)]
-    pub no_media: bool,
+    /// What is said and heard.
+    #[command(flatten)]
+    pub sound: Sound,
+    /// Records each call in a WAV file, left what we said, right what we heard; from the second on with its number before
+    /// the ending
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["reject", "redirect", "no_media"], help_heading = "Sound")]
+    pub record: Option<PathBuf>,
     /// Asks callers for a password: a file of USER:PASSWORD lines, readable by you alone
     #[arg(long, value_name = "FILE", help_heading = "Account")]
     pub callers: Option<PathBuf>,

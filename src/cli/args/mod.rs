@@ -11,6 +11,7 @@ mod register;
 mod request;
 mod sandbox;
 mod shared;
+mod sound;
 
 pub use bench::BenchArgs;
 pub use calls::CallsCommand;
@@ -23,6 +24,7 @@ pub use register::RegisterArgs;
 pub use request::{MessageArgs, RequestArgs};
 pub use sandbox::SandboxArgs;
 pub use shared::{Ask, Kept, Shown, Way, Who};
+pub use sound::{DigitMode, Sound, codecs, srtp};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -134,6 +136,7 @@ impl Cli {
                 set("register", (invite.register || invite.no_register).then(|| invite.register.to_string()));
                 set("store", invite.kept.store.clone());
                 set("messages", invite.kept.no_messages.then(|| false.to_string()));
+                sound(&mut set, &invite.sound);
                 who_and_way(&mut set, &invite.who, &invite.way);
             }
             Command::Register(register) => {
@@ -144,6 +147,7 @@ impl Cli {
                 set("register", (listen.register || listen.no_register).then(|| listen.register.to_string()));
                 set("store", listen.kept.store.clone());
                 set("messages", listen.kept.no_messages.then(|| false.to_string()));
+                sound(&mut set, &listen.sound);
                 who_and_way(&mut set, &listen.who, &listen.way);
             }
             Command::Options(options) => who_and_way(&mut set, &options.ask.who, &options.ask.way),
@@ -156,6 +160,11 @@ impl Cli {
         }
         settings
     }
+}
+
+fn sound(set: &mut impl FnMut(&'static str, Option<String>), sound: &Sound) {
+    set("codec", sound.codec.clone());
+    set("srtp", sound.srtp.clone());
 }
 
 fn who_and_way(set: &mut impl FnMut(&'static str, Option<String>), who: &Who, way: &Way) {

@@ -85,7 +85,7 @@ mod tests {
         assert!(matches!(init(&path, false), Err(ConfigError::Exists(_))));
         init(&path, true).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains("# talk = \"5s\""));
+        assert!(text.contains("# codec = \"pcmu,pcma,g722\""));
         assert_eq!(super::super::read(&text, &path).unwrap(), vec![]);
         #[cfg(unix)]
         {

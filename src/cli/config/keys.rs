@@ -34,7 +34,7 @@ const PROFILES: Kind = Kind::Word(&["auto", "plivo", "none"]);
 const TRANSPORTS: Kind = Kind::Word(&["", "udp", "tcp"]);
 
 /// Keys outside tables.
-pub(super) const TOP: [(&str, Kind); 14] = [
+pub(super) const TOP: [(&str, Kind); 16] = [
     ("default_account", Kind::Text),
     ("profile", PROFILES),
     ("header_rules", Kind::Word(&["guide", "support", "sdk", "none"])),
@@ -42,6 +42,8 @@ pub(super) const TOP: [(&str, Kind); 14] = [
     ("bind", Kind::Address),
     ("sandbox", Kind::Text),
     ("talk", Kind::Time),
+    ("codec", Kind::Text),
+    ("srtp", Kind::Word(&["off", "sdes", "required"])),
     ("ring_timeout", Kind::Time),
     ("max_time", Kind::Time),
     ("output", Kind::Word(&["text", "json", "jsonl"])),

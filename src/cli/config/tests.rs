@@ -87,7 +87,7 @@ fn the_nearer_source_wins_and_says_where_it_is() {
         (value.clone(), origin.to_string().rsplit('/').next().unwrap().to_owned())
     };
     let pair = |value: &str, origin: &str| (value.to_owned(), origin.to_owned());
-    assert_eq!(origin(&files), pair("5s", "default"));
+    assert_eq!(origin(&files), pair("", "default"));
     files = files.file("user.toml", "talk = \"1s\"");
     assert_eq!(origin(&files), pair("1s", "user.toml:1"));
     files = files.file("sipcall.toml", "# a comment\ntalk = \"2s\"");

@@ -4,9 +4,10 @@ use super::order::Order;
 use super::script::{Heard, Script};
 use super::tell::Party;
 use crate::agent::{Accept, Answer};
-use crate::call::{CallRecord, Direction, MediaPrefs, Outcome, Session};
+use crate::call::{CallRecord, Outcome, Session};
 use crate::cli::headers::{Headers, Held};
 use crate::cli::output::Happened;
+use crate::cli::sound::{Speech, Tape, Tapes};
 use crate::record::{CallJson, Told};
 use crate::time::Duration;
 use crate::transport::{AnswerError, Call, CallEvent, Incoming};
@@ -30,8 +31,10 @@ pub(super) struct Policy {
     pub headers: Vec<(String, String)>,
     /// Whose rules those of a command are held to.
     pub held: Held,
-    /// Which way sound may flow.
-    pub direction: Direction,
+    /// What is said, and how.
+    pub speech: Speech,
+    /// Where calls are recorded.
+    pub record: Option<Tapes>,
     /// Whether a call is answered only once its record is kept.
     pub recorded: bool,
 }
@@ -43,7 +46,7 @@ pub(super) enum News {
     Happened(Happened),
     /// Something to know.
     Note(String),
-    /// A call was refused for want of a record.
+    /// A record or a recording is missing, or part of it.
     Unwritten(String),
 }
 
@@ -180,6 +183,7 @@ impl Desk {
     /// Sees an accepted call through to its end.
     async fn talk(&mut self, mut call: Call) -> Fate {
         let Some(mut events) = call.events() else { return Fate::Lost };
+        let tape = self.tape(&call).await;
         let mut hang_up_at: Option<Instant> = None;
         let mut leaves = false;
         loop {
@@ -195,8 +199,17 @@ impl Desk {
                     Some(CallEvent::Answered(_)) => {
                         hang_up_at = self.policy.talk.and_then(|talk| Instant::now().checked_add(talk));
                         self.tell(self.party.answered()).await;
+                        if let Err(why) = self.policy.speech.say(&call) {
+                            self.note(why).await;
+                        }
                     }
-                    Some(CallEvent::Ended(record)) => return self.ended(record).await,
+                    Some(CallEvent::Media(event)) => self.tell(self.party.media(event)).await,
+                    Some(CallEvent::Ended(record)) => {
+                        if let Some(Err(why)) = tape.map(Tape::finish) {
+                            self.unwritten(why).await;
+                        }
+                        return self.ended(record).await;
+                    }
                     Some(CallEvent::Progress { .. }) => {}
                     None => return Fate::Lost,
                 },
@@ -219,8 +232,26 @@ impl Desk {
         }
     }
 
+    /// Records the call, where that is wanted.
+    async fn tape(&mut self, call: &Call) -> Option<Tape> {
+        match self.policy.record.as_ref()?.start() {
+            Ok((recorder, tape)) => {
+                call.record(Some(Box::new(recorder)));
+                Some(tape)
+            }
+            Err(error) => {
+                self.unwritten(error.text).await;
+                None
+            }
+        }
+    }
+
+    async fn unwritten(&mut self, why: String) {
+        let _ = self.news.send(News::Unwritten(why)).await;
+    }
+
     async fn accept(&mut self, incoming: Incoming) -> Result<Call, Fate> {
-        let session = Session::Managed(MediaPrefs { direction: self.policy.direction, ..MediaPrefs::default() });
+        let session = Session::Managed(self.policy.speech.prefs());
         let headers = std::mem::take(&mut self.headers);
         let accept = Accept { session, headers, total_limit: None, admit: self.policy.recorded };
         match incoming.accept(accept).await {

@@ -14,8 +14,9 @@ use super::headers::Headers;
 use super::output::{Happened, Printer};
 use super::phone::{Identity, Parts, Phone, Serving, Unready, held, identity, profile, unproven};
 use super::register::{turned, unregister};
+use super::sound::{Speech, Tapes};
 use crate::agent::{Answer, Transport};
-use crate::call::{Direction, Outcome, Side};
+use crate::call::{Outcome, Side};
 use crate::plivo::sandbox::{SandboxConfig, SandboxEvent};
 use crate::time::Duration;
 use crate::transport::{Incoming, Registration};
@@ -152,9 +153,13 @@ fn policy(
         headers.add(argument, held).map_err(|error| usage(&error))?;
     }
     let talk = args.talk.as_deref().map(duration).transpose().map_err(|error| usage(&error))?;
-    let direction = if args.no_media { Direction::Inactive } else { Direction::SendRecv };
+    let speech = Speech::ready(&args.sound, config)?;
+    if speech.is_open_ended() && !args.once {
+        return Err(usage(&"--play - is said to one call: add --once"));
+    }
+    let record = args.record.clone().map(Tapes::new);
     let (exec, headers, recorded) = (args.exec.clone(), headers.fields, !args.kept.no_store);
-    Ok(Arc::new(Policy { orders, exec, talk, headers, held, direction, recorded }))
+    Ok(Arc::new(Policy { orders, exec, talk, headers, held, speech, record, recorded }))
 }
 
 /// Where calls are taken in.

@@ -1,7 +1,8 @@
 //! What happens to a call that comes in, as an event and as a line.
 
 use crate::agent::OWN_HEADERS;
-use crate::cli::output::Happened;
+use crate::call::MediaEvent;
+use crate::cli::output::{Happened, media_told};
 use crate::record::{CallJson, HeaderJson};
 use crate::report::text::{clipped, visible};
 use crate::transport::Incoming;
@@ -74,6 +75,14 @@ impl Party {
     /// It did not become a call: the caller took it back.
     pub(super) fn cancelled(&self) -> Happened {
         self.happened("cancelled", "", [])
+    }
+
+    /// Something happened to its sound.
+    pub(super) fn media(&self, event: MediaEvent) -> Happened {
+        let (word, text, fields) = media_told(event);
+        let call_id = clipped(&visible(self.call_id.as_bytes()), WIDTH);
+        let own = [("call_id", Value::from(self.call_id.as_str()))];
+        Happened::now(word, format!("{call_id} {text}"), own.into_iter().chain(fields).collect())
     }
 
     /// The call is over.

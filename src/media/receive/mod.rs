@@ -93,6 +93,25 @@ pub struct Reception {
 }
 
 impl Reception {
+    /// What came of two sources, one after the other; the jitter is that of the second.
+    #[must_use]
+    pub fn and(self, next: Self) -> Self {
+        Self {
+            expected: self.expected + next.expected,
+            received: self.received + next.received,
+            lost: self.lost + next.lost,
+            duplicates: self.duplicates + next.duplicates,
+            reordered: self.reordered + next.reordered,
+            strays: self.strays + next.strays,
+            restarts: self.restarts + next.restarts,
+            bursts: self.bursts + next.bursts,
+            longest_burst: self.longest_burst.max(next.longest_burst),
+            jitter: next.jitter,
+            max_jitter: self.max_jitter.max(next.max_jitter),
+            clock: next.clock,
+        }
+    }
+
     /// Lost packets of those expected, 0 to 100.
     #[must_use]
     pub fn loss_percent(&self) -> f64 {

@@ -1,0 +1,273 @@
+//! What the words of a user make of a call's sound: what is played, by which codecs, and who listens.
+
+use super::args::{Sound as Words, codecs, srtp};
+use super::config::Config;
+use super::exit::Exit;
+use super::phone::Unready;
+use crate::call::digit::Step;
+use crate::call::{Codec, Direction, MediaPrefs, Srtp};
+use crate::media::desk::Sink;
+use crate::media::source::{Fed, Feed, Playlist, Sound, Tone};
+use crate::media::voice::Voice;
+use crate::media::wav::{self, Wav, WavError};
+use crate::time::Duration;
+use crate::transport::{Call, RecordLimit, Recorded, Recorder, Recording};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The name of stdin among files.
+const STDIN: &str = "-";
+/// Octets of a file of sound: an hour of 16 bits in two channels at 48 kHz, and then some.
+const MOST: u64 = 1 << 30;
+
+/// What is said, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Speech {
+    words: Words,
+    sounds: Vec<Sound>,
+    codecs: Vec<Codec>,
+    srtp: Srtp,
+}
+
+impl Speech {
+    /// Reads the files that are to be played.
+    ///
+    /// # Errors
+    /// [`Unready`]: which file is no sound, and what is one; or keys that everyone could read.
+    pub(super) fn ready(words: &Words, config: &Config) -> Result<Self, Unready> {
+        let codecs =
+            codecs(config.text("codec").unwrap_or_default()).map_err(|error| Unready::new(Exit::Config, error))?;
+        let srtp = srtp(config.text("srtp").unwrap_or_default());
+        if srtp != Srtp::Off && !words.srtp_in_clear {
+            let text = "--srtp sends its keys in the session description, and over UDP and TCP whoever is on the way can \
+                        read them: --srtp-in-clear does so all the same";
+            return Err(Unready::new(Exit::Usage, text));
+        }
+        let mut rates: Vec<u32> = codecs.iter().map(|codec| codec.rate()).collect();
+        rates.sort_unstable();
+        rates.dedup();
+        let is_file = |path: &&PathBuf| path.as_os_str() != STDIN;
+        if words.play.len() > 1 && words.play.iter().any(|path| !is_file(&path)) {
+            return Err(Unready::new(
+                Exit::Usage,
+                "--play - is what comes from stdin until its end: name nothing beside it",
+            ));
+        }
+        let sounds = words.play.iter().filter(is_file).map(|path| read(path, &rates));
+        Ok(Self { words: words.clone(), sounds: sounds.collect::<Result<_, Unready>>()?, codecs, srtp })
+    }
+
+    /// What is offered and taken.
+    pub(super) fn prefs(&self) -> MediaPrefs {
+        // Without media the stream is agreed on as what it will be: nothing flows, either way (RFC 3264 §5.1).
+        let direction = if self.words.no_media { Direction::Inactive } else { Direction::SendRecv };
+        MediaPrefs { codecs: self.codecs.clone(), srtp: self.srtp, direction, ..MediaPrefs::default() }
+    }
+
+    /// How long the files last; none if there are none.
+    pub(super) fn length(&self) -> Option<Duration> {
+        (!self.sounds.is_empty()).then(|| self.sounds.iter().map(Sound::duration).sum())
+    }
+
+    /// Whether what is said ends by itself, nobody knows when.
+    pub(super) fn is_open_ended(&self) -> bool {
+        !self.words.play.is_empty() && self.sounds.is_empty()
+    }
+
+    /// Has our end of a call say it.
+    ///
+    /// # Errors
+    /// What keeps stdin from being played.
+    pub(super) fn say(&self, call: &Call) -> Result<(), String> {
+        call.play(if self.words.echo {
+            Voice::Echo
+        } else if let Some(hz) = self.words.tone {
+            Voice::Source(Box::new(Tone::new(hz)))
+        } else if !self.sounds.is_empty() {
+            Voice::Source(Box::new(Playlist::new(self.sounds.clone())))
+        } else if self.is_open_ended() {
+            Voice::Source(Box::new(stdin()?))
+        } else {
+            Voice::Silent
+        });
+        Ok(())
+    }
+}
+
+/// The sound of a file.
+fn read(path: &Path, rates: &[u32]) -> Result<Sound, Unready> {
+    let wrong =
+        |error: &dyn std::fmt::Display| Unready::new(Exit::Usage, format!("--play {}: {error}", path.display()));
+    let file = std::fs::File::open(path).map_err(|error| wrong(&error))?;
+    let mut octets = Vec::new();
+    file.take(MOST).read_to_end(&mut octets).map_err(|error| wrong(&error))?;
+    Sound::parse(&octets, rates).map_err(|error| wrong(&error))
+}
+
+/// What comes from stdin, read by a thread of its own: a WAV, or bare samples of 16 bits in one channel at 8000 Hz.
+fn stdin() -> Result<Fed, String> {
+    let mut input = std::io::stdin().lock();
+    let mut head = vec![0; HEAD];
+    let read = fill(&mut input, &mut head).map_err(|error| format!("stdin: {error}"))?;
+    head.truncate(read);
+    // Each piece is read as a file of its own that begins as the whole does.
+    let (start, rate, frame) = match Wav::parse(&head) {
+        Ok(wav) => (data_at(&head).unwrap_or(head.len()), wav.rate, wav.format.octets() * usize::from(wav.channels)),
+        Err(WavError::NotWav) => (0, RAW, 2),
+        Err(error) => return Err(format!("stdin: {error}")),
+    };
+    let mut piece = head.split_off(start);
+    let header = if start == 0 { wav::header(RAW, 1).to_vec() } else { head };
+    let (feed, fed) = Feed::new(rate);
+    let length = (rate / 25) as usize * frame;
+    let read = move || {
+        let mut input = std::io::stdin().lock();
+        loop {
+            let sound = [header.as_slice(), &piece].concat();
+            let samples = Wav::parse(&sound).map(|wav| wav.mono().collect()).unwrap_or_default();
+            piece.resize(length, 0);
+            if !feed.push(samples) {
+                return;
+            }
+            match fill(&mut input, &mut piece) {
+                Ok(0) | Err(_) => return,
+                Ok(read) => piece.truncate(read),
+            }
+        }
+    };
+    std::thread::Builder::new().name("sipcall-stdin".to_owned()).spawn(read).map_err(|error| error.to_string())?;
+    Ok(fed)
+}
+
+/// Octets that are read of stdin before it is known what it is.
+const HEAD: usize = 4096;
+/// Samples a second of bare samples.
+const RAW: u32 = 8000;
+
+/// Reads until the buffer is full or nothing is left.
+fn fill(input: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
+        match input.read(room) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Where the samples of a WAV begin.
+fn data_at(head: &[u8]) -> Option<usize> {
+    let mut at = 12;
+    loop {
+        let length = u32::from_le_bytes(*head.get(at + 4..)?.first_chunk()?) as usize;
+        if head.get(at..at + 4)? == b"data" {
+            return Some(at + 8);
+        }
+        at += 8 + length + length % 2;
+    }
+}
+
+/// How long it takes to press keys, with the pauses between them.
+pub(super) fn pressing(steps: &[Step]) -> Duration {
+    /// A key and its pause, by whichever way is slower.
+    const KEY: Duration = Duration::from_millis(260);
+    steps.iter().map(|step| if let Step::Pause(pause) = step { *pause } else { KEY }).sum()
+}
+
+/// A recording that is under way.
+#[derive(Debug)]
+pub(super) struct Tape {
+    path: PathBuf,
+    recording: Recording,
+}
+
+impl Tape {
+    /// Makes the file.
+    ///
+    /// # Errors
+    /// [`Unready`], when the system does not let us.
+    pub(super) fn start(path: &Path) -> Result<(Recorder, Self), Unready> {
+        let (recorder, recording) = Recorder::create(path, RecordLimit::default())
+            .map_err(|error| Unready::new(Exit::Unwritten, format!("--record {}: {error}", path.display())))?;
+        Ok((recorder, Self { path: path.to_owned(), recording }))
+    }
+
+    /// Waits until all is written, which it is once the call has ended.
+    ///
+    /// # Errors
+    /// What is missing of it.
+    pub(super) fn finish(self) -> Result<(), String> {
+        let path = self.path.display();
+        match self.recording.finish() {
+            Err(error) => Err(format!("--record {path}: {error}")),
+            Ok(Recorded { is_cut: true, length, .. }) => {
+                Err(format!("--record {path}: cut after {} s, the most that is recorded", length.as_secs()))
+            }
+            Ok(Recorded { lost, .. }) if !lost.is_zero() => {
+                Err(format!("--record {path}: {} ms are missing: the disk is too slow", lost.as_millis()))
+            }
+            Ok(_) => Ok(()),
+        }
+    }
+}
+
+/// The recordings of several calls: one file each, from the second on with a number before the ending.
+#[derive(Debug)]
+pub(super) struct Tapes {
+    path: PathBuf,
+    count: AtomicU32,
+}
+
+impl Tapes {
+    /// None is begun.
+    pub(super) const fn new(path: PathBuf) -> Self {
+        Self { path, count: AtomicU32::new(0) }
+    }
+
+    /// Begins the next.
+    ///
+    /// # Errors
+    /// [`Unready`], when the system does not let us.
+    pub(super) fn start(&self) -> Result<(Recorder, Tape), Unready> {
+        Tape::start(&numbered(&self.path, self.count.fetch_add(1, Ordering::Relaxed) + 1))
+    }
+}
+
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    let (Some(stem), true) = (path.file_stem(), number > 1) else { return path.to_owned() };
+    let mut name = stem.to_owned();
+    name.push(format!("-{number}"));
+    if let Some(ending) = path.extension() {
+        name.push(".");
+        name.push(ending);
+    }
+    path.with_file_name(name)
+}
+
+/// Several who listen.
+pub(super) struct Ears(pub(super) Vec<Box<dyn Sink>>);
+
+impl Sink for Ears {
+    fn take(&mut self, rate: u32, said: &[i16], heard: &[i16]) {
+        self.0.iter_mut().for_each(|ear| ear.take(rate, said, heard));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn further_recordings_have_a_number() {
+        let name = |number| numbered(Path::new("dir.d/call.wav"), number).display().to_string();
+        assert_eq!(
+            (name(1), name(2), name(12)),
+            ("dir.d/call.wav".into(), "dir.d/call-2.wav".into(), "dir.d/call-12.wav".into())
+        );
+        assert_eq!(numbered(Path::new("call"), 2), Path::new("call-2"));
+    }
+}

@@ -1,0 +1,273 @@
+//! Recordings of calls, written by a thread of their own so that no disk holds up a packet.
+
+use crate::media::desk::Sink;
+use crate::media::resample::Resampler;
+use crate::media::wav;
+use crate::time::Duration;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
+
+/// Pieces of 200 ms that wait for the disk: what a slow one may lag behind before something is lost.
+const WAITING: usize = 64;
+const PIECE: Duration = Duration::from_millis(200);
+
+/// How long a recording may become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordLimit {
+    /// In time.
+    pub length: Duration,
+    /// In octets.
+    pub octets: u64,
+}
+
+impl Default for RecordLimit {
+    /// An hour, and 200 MB.
+    fn default() -> Self {
+        Self { length: Duration::from_secs(3600), octets: 200_000_000 }
+    }
+}
+
+/// A [`Sink`] that writes a WAV of two channels: left what we said, right what we heard, 16 bits, at the rate of the
+/// call when it began. The file can be played at any moment, also when this process is killed.
+#[derive(Debug)]
+pub struct Recorder {
+    rate: u32,
+    /// Both channels, interleaved.
+    samples: Vec<i16>,
+    pieces: SyncSender<Piece>,
+    /// Buffers that come back to be filled again.
+    spare: Receiver<Vec<i16>>,
+    lost: Duration,
+}
+
+/// The end of a recording, to be waited for.
+#[derive(Debug)]
+pub struct Recording {
+    thread: JoinHandle<io::Result<Recorded>>,
+}
+
+/// What was recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// How long it is.
+    pub length: Duration,
+    /// What is missing of it, for the disk was too slow.
+    pub lost: Duration,
+    /// Whether the limit cut it.
+    pub is_cut: bool,
+}
+
+/// Some sound of both channels, and what was lost before it.
+#[derive(Debug)]
+struct Piece {
+    rate: u32,
+    samples: Vec<i16>,
+    lost: Duration,
+}
+
+impl Recorder {
+    /// Makes the file, readable by its owner alone, or empties it, and starts the thread.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn create(path: &Path, limit: RecordLimit) -> io::Result<(Self, Recording)> {
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        let (pieces, taken) = sync_channel(WAITING);
+        let (back, spare) = channel();
+        let thread = std::thread::Builder::new().name("sipcall-recorder".to_owned());
+        let thread = thread.spawn(move || write(file, limit, &taken, &back))?;
+        let recorder = Self { rate: 0, samples: Vec::new(), pieces, spare, lost: Duration::ZERO };
+        Ok((recorder, Recording { thread }))
+    }
+
+    fn hand_over(&mut self) {
+        if self.samples.is_empty() {
+            return;
+        }
+        let empty = self.spare.try_recv().unwrap_or_default();
+        let samples = std::mem::replace(&mut self.samples, empty);
+        let length = length(samples.len() as u64 / 2, self.rate);
+        let piece = Piece { rate: self.rate, samples, lost: std::mem::take(&mut self.lost) };
+        if let Err(error) = self.pieces.try_send(piece) {
+            let (std::sync::mpsc::TrySendError::Full(piece) | std::sync::mpsc::TrySendError::Disconnected(piece)) =
+                error;
+            self.lost = piece.lost + length;
+        }
+    }
+}
+
+impl Sink for Recorder {
+    fn take(&mut self, rate: u32, said: &[i16], heard: &[i16]) {
+        if rate != self.rate {
+            self.hand_over();
+            self.rate = rate;
+        }
+        self.samples.extend(said.iter().zip(heard).flat_map(|(said, heard)| [*said, *heard]));
+        if length(self.samples.len() as u64 / 2, rate) >= PIECE {
+            self.hand_over();
+        }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.hand_over();
+    }
+}
+
+impl Recording {
+    /// Waits until all is written, which it is soon after the [`Recorder`] was dropped: at the end of its call, or when
+    /// another takes its place.
+    ///
+    /// # Errors
+    /// The system's: what came before is in the file.
+    pub fn finish(self) -> io::Result<Recorded> {
+        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the recorder's thread broke down")))
+    }
+}
+
+fn length(frames: u64, rate: u32) -> Duration {
+    Duration::from_nanos(frames.saturating_mul(1_000_000_000) / u64::from(rate.max(1)))
+}
+
+/// The thread: writes until the recorder is gone.
+fn write(file: File, limit: RecordLimit, pieces: &Receiver<Piece>, back: &Sender<Vec<i16>>) -> io::Result<Recorded> {
+    let mut tape = Tape::new(file, limit);
+    while let Ok(mut piece) = pieces.recv() {
+        tape.write(&piece)?;
+        piece.samples.clear();
+        // The recorder may be gone.
+        let _ = back.send(piece.samples);
+    }
+    tape.finish()
+}
+
+/// The file.
+struct Tape {
+    file: File,
+    limit: RecordLimit,
+    /// That of the file; 0 before its first piece.
+    rate: u32,
+    /// For pieces of another rate, one channel each.
+    resamplers: Option<(u32, [Resampler; 2])>,
+    frames: u64,
+    recorded: Recorded,
+    octets: Vec<u8>,
+}
+
+/// Octets of a sample of both channels.
+const FRAME: u64 = 4;
+
+impl Tape {
+    fn new(file: File, limit: RecordLimit) -> Self {
+        let recorded = Recorded::default();
+        Self { file, limit, rate: 0, resamplers: None, frames: 0, recorded, octets: Vec::new() }
+    }
+
+    fn write(&mut self, piece: &Piece) -> io::Result<()> {
+        self.recorded.lost += piece.lost;
+        if self.rate == 0 {
+            self.rate = piece.rate;
+            self.file.write_all(&wav::header(self.rate, 2))?;
+        }
+        self.octets.clear();
+        if piece.rate == self.rate {
+            wav::write_mono(&piece.samples, &mut self.octets);
+        } else {
+            self.convert(piece);
+        }
+        let frames = self.octets.len() as u64 / FRAME;
+        let most = (self.limit.octets.saturating_sub(wav::HEADER as u64) / FRAME).min(
+            u64::try_from(self.limit.length.as_millis()).unwrap_or(u64::MAX).saturating_mul(self.rate.into()) / 1000,
+        );
+        let fits = frames.min(most.saturating_sub(self.frames));
+        self.recorded.is_cut |= fits < frames;
+        self.frames += fits;
+        // No more than there is.
+        self.file.write_all(self.octets.get(..(fits * FRAME) as usize).unwrap_or_default())
+    }
+
+    /// A call whose codec changes keeps the rate that its recording began with.
+    fn convert(&mut self, piece: &Piece) {
+        if self.resamplers.as_ref().is_none_or(|(rate, _)| *rate != piece.rate) {
+            let channel = || Resampler::new(piece.rate, self.rate);
+            self.resamplers = channel().zip(channel()).map(|(left, right)| (piece.rate, [left, right]));
+        }
+        let Some((_, resamplers)) = &mut self.resamplers else { return };
+        let mut channels = [Vec::new(), Vec::new()];
+        for (at, (resampler, out)) in resamplers.iter_mut().zip(&mut channels).enumerate() {
+            let channel: Vec<i16> = piece.samples.iter().skip(at).step_by(2).copied().collect();
+            resampler.process(&channel, out);
+        }
+        wav::write_stereo(&channels[0], &channels[1], &mut self.octets);
+    }
+
+    fn finish(mut self) -> io::Result<Recorded> {
+        if self.rate > 0 {
+            for (at, octets) in wav::sizes(self.frames * FRAME) {
+                self.file.write_all_at(&octets, at)?;
+            }
+        }
+        self.file.flush()?;
+        self.recorded.length = length(self.frames, self.rate);
+        Ok(self.recorded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::wav::Wav;
+
+    fn record(limit: RecordLimit, pieces: &[(u32, usize)]) -> (Vec<u8>, Recorded) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("call.wav");
+        let (mut recorder, recording) = Recorder::create(&path, limit).unwrap();
+        for (rate, frames) in pieces {
+            let samples = *rate as usize / 50;
+            for _ in 0..*frames {
+                recorder.take(*rate, &vec![100; samples], &vec![-100; samples]);
+            }
+        }
+        drop(recorder);
+        let recorded = recording.finish().unwrap();
+        (std::fs::read(&path).unwrap(), recorded)
+    }
+
+    #[test]
+    fn both_ends_are_in_the_file_side_by_side() {
+        let (file, recorded) = record(RecordLimit::default(), &[(8000, 55)]);
+        assert_eq!(recorded, Recorded { length: Duration::from_millis(1100), ..Recorded::default() });
+        let wav = Wav::parse(&file).unwrap();
+        assert_eq!((wav.channels, wav.rate, wav.len()), (2, 8000, 8800));
+        assert_eq!(file[44..52], [100, 0, 156, 255, 100, 0, 156, 255]);
+    }
+
+    #[test]
+    fn a_call_whose_rate_changes_keeps_one_in_its_file() {
+        let (file, recorded) = record(RecordLimit::default(), &[(8000, 50), (16_000, 50), (8000, 50)]);
+        let wav = Wav::parse(&file).unwrap();
+        assert_eq!(wav.rate, 8000);
+        assert!((2990..=3000).contains(&recorded.length.as_millis()), "{recorded:?}");
+    }
+
+    #[test]
+    fn a_limit_cuts_a_recording_and_is_told() {
+        let limit = RecordLimit { length: Duration::from_millis(500), ..RecordLimit::default() };
+        let (file, recorded) = record(limit, &[(8000, 50)]);
+        assert!(recorded.is_cut);
+        assert_eq!(file.len(), 44 + 4 * 4000);
+        let (file, recorded) = record(RecordLimit { octets: 1044, ..RecordLimit::default() }, &[(8000, 50)]);
+        assert!(recorded.is_cut && file.len() == 1044);
+    }
+
+    #[test]
+    fn a_call_without_sound_leaves_an_empty_file() {
+        let (file, recorded) = record(RecordLimit::default(), &[]);
+        assert_eq!((file.len(), recorded), (0, Recorded::default()));
+    }
+}

@@ -1,0 +1,276 @@
+//! Streams of two desks over a line.
+
+use crate::line::{Line, Way, addr, once, plan, stream, voice};
+use sipcall::call::digit::Step;
+use sipcall::call::{Codec, DigitWay, Direction, MediaEvent};
+use sipcall::id::{CallId, StreamId};
+use sipcall::media::probe::align;
+use sipcall::media::voice::Voice;
+use sipcall::table::Key;
+use sipcall::time::Duration;
+use sipcall::wire::rtp::RtpPacket;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn way(lost: u64, delay: u64, jitter: u64) -> Way {
+    Way { lost, delay: Duration::from_millis(delay), jitter: Duration::from_millis(jitter) }
+}
+
+/// How like a voice what an end heard is, when the other one said it over that way.
+fn likeness(codec: Codec, way: Way) -> f64 {
+    let said = voice(codec.rate(), 4 * SECOND);
+    let mut line = Line::connected(codec, way);
+    line.desk(1).play(stream(), once(&said));
+    line.run(5 * SECOND);
+    align(&said, &line.heard(2).heard, codec.rate()).similarity
+}
+
+#[test]
+fn what_is_said_at_one_end_is_heard_at_the_other() {
+    for (codec, least) in [(Codec::Pcmu, 0.995), (Codec::Pcma, 0.995), (Codec::G722, 0.97)] {
+        let alike = likeness(codec, way(0, 30, 0));
+        assert!(alike > least, "{codec:?}: {alike}");
+    }
+}
+
+#[test]
+fn jitter_is_taken_out_and_loss_is_bridged() {
+    let alike = likeness(Codec::Pcmu, way(0, 60, 40));
+    assert!(alike > 0.97, "40 ms of jitter: {alike}");
+    let alike = likeness(Codec::Pcmu, way(30, 60, 20));
+    assert!(alike > 0.9, "3 % lost and 20 ms of jitter: {alike}");
+}
+
+#[test]
+fn an_echo_comes_back_and_ends_are_told() {
+    let said = voice(8000, 2 * SECOND);
+    let mut line = Line::connected(Codec::Pcmu, way(0, 20, 0));
+    line.desk(2).play(stream(), Voice::Echo);
+    line.desk(1).play(stream(), once(&said));
+    line.run(4 * SECOND);
+    assert!(line.events(1).contains(&MediaEvent::Played));
+    assert!(align(&said, &line.heard(1).heard, 8000).similarity > 0.99);
+}
+
+/// Proves 3551-4.5-a.
+#[test]
+fn packets_are_as_long_as_was_agreed() {
+    for ptime_ms in [10, 20, 30, 40, 60, 120] {
+        let said = voice(8000, 2 * SECOND);
+        let mut line = Line::connected(Codec::Pcma, way(0, 30, 0));
+        for (end, other) in [(1, 2), (2, 1)] {
+            line.set_plan(end, &sipcall::call::MediaPlan { ptime_ms, ..plan(Codec::Pcma, other) });
+        }
+        line.desk(1).play(stream(), once(&said));
+        line.run(3 * SECOND);
+        let packets = &line.seen[&1];
+        assert_eq!(packets.len() as u64, 3000 / u64::from(ptime_ms), "{ptime_ms} ms");
+        assert!(packets.iter().all(|packet| packet.len() == 12 + 8 * usize::from(ptime_ms)));
+        let alike = align(&said, &line.heard(2).heard, 8000).similarity;
+        assert!(alike > 0.99, "{ptime_ms} ms: {alike}");
+    }
+}
+
+/// Proves 3550-5.1-a.
+#[test]
+fn sequence_and_timestamps_grow_and_begin_somewhere() {
+    let mut line = Line::connected(Codec::Pcmu, Way::default());
+    line.run(SECOND);
+    let packets: Vec<_> = line.seen[&1].iter().map(|packet| RtpPacket::parse(packet).unwrap().header).collect();
+    for pair in packets.windows(2) {
+        assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1));
+        assert_eq!(pair[1].timestamp, pair[0].timestamp.wrapping_add(160));
+        assert_eq!(pair[1].ssrc, pair[0].ssrc);
+    }
+    assert!(packets[0].marker && packets[1..].iter().all(|header| !header.marker));
+    let other = RtpPacket::parse(&line.seen[&2][0]).unwrap().header;
+    assert!(other.ssrc != packets[0].ssrc && other.timestamp != packets[0].timestamp);
+}
+
+#[test]
+fn loss_and_jitter_are_what_they_were() {
+    let mut line = Line::connected(Codec::Pcmu, way(50, 60, 30));
+    line.run(60 * SECOND);
+    let lost = line.lost[&1];
+    let counts = line.close(2).received;
+    let (told, most) = (counts.lost as f64, lost as f64);
+    assert!((told - most).abs() <= 2.0, "{told} of {most} lost packets are told");
+    // Uniform between 0 and 30 ms: the mean difference of two is a third of that.
+    let jitter = counts.jitter.unwrap().0.as_secs_f64() * 1000.0;
+    assert!((6.0..14.0).contains(&jitter), "{jitter} ms");
+    let quality = counts.quality.unwrap();
+    assert!(quality.mos < 4.0 && quality.mos > 3.0, "{quality:?}");
+    assert!((quality.loss_percent - 5.0).abs() < 1.5, "{quality:?}");
+}
+
+/// Proves 3550-6.2-a.
+#[test]
+fn reports_tell_the_round_trip_and_what_arrived() {
+    let mut line = Line::connected(Codec::Pcmu, way(100, 40, 0));
+    line.run(30 * SECOND);
+    let counts = line.close(1);
+    let round_trip = counts.round_trip.unwrap();
+    // A report waits for the frame that is due.
+    assert!(round_trip >= Duration::from_millis(75) && round_trip < Duration::from_millis(125), "{round_trip:?}");
+    let told = counts.sent.reported.unwrap().lost as f64;
+    let lost = line.lost[&1] as f64;
+    assert!(told > lost * 0.6 && told <= lost, "{told} of {lost}");
+}
+
+#[test]
+fn keys_are_heard_once_whichever_way_they_travel() {
+    for (events, way, how) in [
+        (true, Way::default(), DigitWay::Rtp),
+        (true, way(50, 30, 30), DigitWay::Rtp),
+        (false, Way::default(), DigitWay::Inband),
+        (false, way(0, 30, 20), DigitWay::Inband),
+    ] {
+        let mut line = Line::connected(Codec::Pcmu, way);
+        line.run(SECOND);
+        line.desk(1).dial(stream(), &Step::parse("w0123456789*#ABCD").unwrap(), events);
+        line.run(6 * SECOND);
+        let told = line.events(2);
+        let digits: String = told
+            .iter()
+            .filter_map(|event| match event {
+                MediaEvent::Digit { digit, by, .. } if *by == how => Some(digit.as_char()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(digits, "0123456789*#ABCD", "{events} {way:?}");
+        assert_eq!(line.close(2).received.digits, 16);
+        assert_eq!(line.close(1).sent.digits, 16);
+    }
+}
+
+#[test]
+fn where_the_peer_takes_no_events_keys_go_as_tones() {
+    let mut line = Line::connected(Codec::Pcmu, Way::default());
+    line.set_plan(1, &sipcall::call::MediaPlan { telephone_event: None, ..plan(Codec::Pcmu, 2) });
+    line.desk(1).dial(stream(), &Step::parse("42#").unwrap(), true);
+    line.run(2 * SECOND);
+    assert_eq!(line.keys(2), "42#");
+}
+
+#[test]
+fn keys_that_are_dialled_too_early_wait_for_the_plan() {
+    for events in [true, false] {
+        let mut line = Line::new(Way::default());
+        line.open(1);
+        line.desk(1).dial(stream(), &Step::parse("12").unwrap(), events);
+        line.open(2);
+        for (end, other) in [(1, 2), (2, 1)] {
+            line.set_plan(end, &plan(Codec::Pcmu, other));
+        }
+        line.run(2 * SECOND);
+        assert_eq!(line.keys(2), "12", "{events}");
+    }
+}
+
+#[test]
+fn on_hold_nothing_is_sent_and_what_follows_begins_anew() {
+    let mut line = Line::connected(Codec::Pcmu, Way::default());
+    line.run(SECOND);
+    let hold = sipcall::call::MediaPlan { direction: Direction::Inactive, ..plan(Codec::Pcmu, 2) };
+    line.set_plan(1, &hold);
+    line.run(SECOND);
+    assert_eq!(line.seen[&1].len(), 50);
+    line.set_plan(1, &plan(Codec::Pcmu, 2));
+    line.run(SECOND);
+    let packets: Vec<_> = line.seen[&1].iter().map(|packet| RtpPacket::parse(packet).unwrap().header).collect();
+    assert_eq!(packets.len(), 100);
+    let (before, after) = (packets[49], packets[50]);
+    assert!(after.marker && after.sequence == before.sequence.wrapping_add(1));
+    assert_eq!(after.timestamp, before.timestamp.wrapping_add(51 * 160));
+}
+
+#[test]
+fn the_codec_may_change_in_the_middle() {
+    let mut line = Line::connected(Codec::Pcmu, way(0, 30, 0));
+    line.run(SECOND);
+    for (end, other) in [(1, 2), (2, 1)] {
+        line.set_plan(end, &plan(Codec::G722, other));
+    }
+    line.heard(2);
+    let said = voice(16_000, 2 * SECOND);
+    line.desk(1).play(stream(), once(&said));
+    line.run(3 * SECOND);
+    let alike = align(&said, &line.heard(2).heard, 16_000).similarity;
+    assert!(alike > 0.97, "{alike}");
+}
+
+#[test]
+fn a_peer_behind_a_nat_is_answered_where_it_is() {
+    let mut line = Line::connected(Codec::Pcmu, Way::default());
+    let outside = "198.51.100.9:31234".parse().unwrap();
+    line.disguise.insert(1, outside);
+    line.run(SECOND);
+    let counts = line.close(2).received;
+    assert_eq!(counts.remote_seen, Some(outside));
+    assert!(counts.packets > 40, "{counts:?}");
+}
+
+#[test]
+fn what_strangers_send_is_counted_and_not_heard() {
+    let mut line = Line::connected(Codec::Pcmu, Way::default());
+    line.run(SECOND);
+    let header = sipcall::wire::rtp::RtpHeader { marker: false, payload_type: 0, sequence: 9, timestamp: 9, ssrc: 9 };
+    let stranger = "203.0.113.66:7".parse().unwrap();
+    for sequence in 0..200 {
+        let packet = [&sipcall::wire::rtp::RtpHeader { sequence, ..header }.write()[..], &[0x20; 160]].concat();
+        line.send(stranger, addr(2), packet);
+    }
+    line.send(stranger, addr(2), vec![0; 20]);
+    line.run(SECOND);
+    let heard = line.heard(2).heard;
+    assert!(heard.iter().all(|sample| sample.unsigned_abs() < 16), "a stranger is heard");
+    let counts = line.close(2).received;
+    assert_eq!((counts.refused, counts.lost), (201, 0));
+}
+
+#[test]
+fn silence_of_the_peer_is_told_and_its_end_too() {
+    let mut line = Line::new(Way::default());
+    line.open(1);
+    line.set_plan(1, &plan(Codec::Pcmu, 2));
+    line.run(6 * SECOND);
+    assert!(matches!(line.events(1)[..], [MediaEvent::Quiet(length)] if length >= 5 * SECOND));
+    line.open(2);
+    line.set_plan(2, &plan(Codec::Pcmu, 1));
+    line.run(SECOND);
+    assert_eq!(line.events(1), [MediaEvent::Heard]);
+}
+
+#[test]
+fn another_source_of_the_same_peer_is_heard_once_the_first_is_silent() {
+    let mut line = Line::connected(Codec::Pcmu, Way::default());
+    line.run(SECOND);
+    line.close(1);
+    line.open(1);
+    line.set_plan(1, &plan(Codec::Pcmu, 2));
+    let said = voice(8000, 2 * SECOND);
+    line.desk(1).play(stream(), once(&said));
+    line.run(3 * SECOND);
+    assert!(align(&said, &line.heard(2).heard, 8000).similarity > 0.95);
+    let counts = line.close(2).received;
+    assert_eq!(counts.lost, 0, "{counts:?}");
+    assert!(counts.packets > 190);
+}
+
+#[test]
+fn calls_put_together_hear_each_other() {
+    // One desk has two calls, from the ends 1 and 2.
+    let mut line = Line::new(way(0, 10, 0));
+    let second = StreamId::of(CallId::new(1, 0));
+    line.open(3);
+    let now = line.now;
+    line.desk(3).open(second);
+    let (first_plan, second_plan) = (plan(Codec::Pcmu, 1), plan(Codec::G722, 2));
+    line.desk(3).set_plan(now, stream(), &first_plan);
+    line.desk(3).set_plan(now, second, &second_plan);
+    line.desk(3).join(now, &[stream(), second]);
+    assert_eq!(line.desk(3).poll_due(now).map(|room| line.desk(3).streams(room).count()), Some(2));
+    line.desk(3).leave(now, second);
+    let rooms = line.desk(3).poll_due(now).map(|room| line.desk(3).streams(room).count());
+    assert_eq!(rooms, Some(1));
+}
