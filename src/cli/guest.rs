@@ -249,6 +249,7 @@ pub(super) fn line(event: &SandboxEvent) -> (&'static str, String) {
         SandboxEvent::Spoke { text, .. } => ("speaks", format!("\"{text}\"")),
         SandboxEvent::Played { url, .. } => ("plays", url.clone()),
         SandboxEvent::Waits { lasts, .. } => ("waits", format!("{} s", lasts.as_secs())),
+        SandboxEvent::Silent { why, .. } => ("sound", why.clone()),
         SandboxEvent::NotBuilt { element, .. } => ("xml", format!("<{element}> is not built yet: passed over")),
         SandboxEvent::Ended { cause, source, .. } => {
             ("call", format!("ended: {} {} by {}", cause.code, cause.name, source.as_str()))

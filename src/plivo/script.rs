@@ -4,8 +4,8 @@
 //!   start(now) -> [ poll() until None -> wait for poll_timeout() -> handle_timeout(now) ]* -> Action::Hangup
 //! ```
 //!
-//! Nothing is synthesised or fetched: each step is an event that lasts as long as it would. A text lasts about 60 ms a
-//! character, a file one second.
+//! Nothing is synthesised or fetched here. Whoever does [holds](Script::hold) the step and says when it is
+//! [over](Script::over); without, a text lasts about 60 ms a character, and a file one second.
 
 use std::collections::VecDeque;
 
@@ -41,6 +41,8 @@ pub enum Action {
     Speak {
         /// The text.
         text: String,
+        /// Its language, `en-US`.
+        language: String,
         /// For about so long.
         lasts: Duration,
     },
@@ -86,6 +88,8 @@ pub struct Script {
     repeat: Option<(Action, u32)>,
     /// When the running step is over.
     due: Option<Instant>,
+    /// How long it would last by its pace.
+    lasts: Duration,
     /// When `<Hangup schedule>` ends the call.
     scheduled: Option<(Instant, Cause)>,
     over: bool,
@@ -95,7 +99,8 @@ impl Script {
     /// A run of `steps` that has not begun.
     #[must_use]
     pub fn new(steps: Vec<Step>, pace: Pace) -> Self {
-        Self { steps: steps.into(), pace, out: VecDeque::new(), repeat: None, due: None, scheduled: None, over: false }
+        let (steps, out) = (steps.into(), VecDeque::new());
+        Self { steps, pace, out, repeat: None, due: None, lasts: Duration::ZERO, scheduled: None, over: false }
     }
 
     /// Begins the first step.
@@ -126,6 +131,25 @@ impl Script {
         }
     }
 
+    /// The running step lasts until it is said to be [over](Self::over), and to `until` at most.
+    pub fn hold(&mut self, until: Instant) {
+        if self.due.is_some() {
+            self.due = Some(until);
+        }
+    }
+
+    /// The running step lasts as long as it would by its pace, from now on.
+    pub fn pace(&mut self, now: Instant) {
+        self.hold(now + self.lasts);
+    }
+
+    /// The running step is over.
+    pub fn over(&mut self, now: Instant) {
+        if self.due.is_some() {
+            self.advance(now);
+        }
+    }
+
     /// Begins what comes next. Only steps that take no time share one turn, so a turn is as long as the document at most.
     fn advance(&mut self, now: Instant) {
         self.due = None;
@@ -140,10 +164,10 @@ impl Script {
                 Some(Step::Hangup { schedule: Some(after), .. }) => {
                     self.scheduled = Some((now + after, SCHEDULED_HANGUP));
                 }
-                Some(Step::Speak { text, times, .. }) => {
+                Some(Step::Speak { text, times, language, .. }) => {
                     let characters = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
                     let lasts = self.pace.character.saturating_mul(characters);
-                    return self.run(now, Action::Speak { text, lasts }, times);
+                    return self.run(now, Action::Speak { text, language, lasts }, times);
                 }
                 Some(Step::Play { url, times }) => {
                     return self.run(now, Action::Play { url, lasts: self.pace.file }, times);
@@ -158,7 +182,7 @@ impl Script {
             Action::Speak { lasts, .. } | Action::Play { lasts, .. } | Action::Wait { lasts } => *lasts,
             Action::NotBuilt { .. } | Action::Hangup { .. } => Duration::ZERO,
         };
-        self.due = Some(now + lasts);
+        (self.due, self.lasts) = (Some(now + lasts), lasts);
         self.repeat = (times > 1).then(|| (action.clone(), times - 1));
         self.out.push_back(action);
     }
@@ -239,6 +263,23 @@ mod tests {
         assert_eq!(told, ["0:wait", "3000:hangup 6000"]);
         let told = run("<Response><Hangup schedule=\"3\"/><Wait length=\"1\"/></Response>", Pace::default());
         assert_eq!(told, ["0:wait", "1000:hangup 4010"]);
+    }
+
+    #[test]
+    fn a_step_that_is_held_goes_on_when_it_is_said_to_be_over() {
+        let at = |ms| Instant::from_origin(Duration::from_millis(ms));
+        let steps = xml::parse(b"<Response><Speak>Hello</Speak><Play>u</Play></Response>").unwrap();
+        let mut script = Script::new(steps, Pace::default());
+        script.start(at(0));
+        assert!(matches!(script.poll(), Some(Action::Speak { language, .. }) if language == "en-US"));
+        script.hold(at(9_000));
+        script.handle_timeout(at(300));
+        assert_eq!(script.poll(), None);
+        script.over(at(750));
+        assert!(matches!(script.poll(), Some(Action::Play { .. })));
+        script.hold(at(9_000));
+        script.pace(at(800));
+        assert_eq!(script.poll_timeout(), Some(at(1_800)));
     }
 
     #[test]

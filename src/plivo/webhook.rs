@@ -110,10 +110,21 @@ pub enum WebhookError {
     /// Longer than [`xml::MAX_BYTES`].
     #[error("the answer is longer than 100 KB")]
     TooLong,
+    /// A file longer than [`MAX_FILE`].
+    #[error("the file is longer than 10 MB")]
+    FileTooLong,
+    /// A file that is not there.
+    #[error("the server answers {0}")]
+    Status(u16),
     /// Anything else that went wrong on the way.
     #[error("the exchange broke off: {0}")]
     BrokenOff(String),
 }
+
+/// Octets of a file to be played, as Plivo has it.
+pub const MAX_FILE: usize = 10_000_000;
+/// How long Plivo reads a file.
+const FILE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The HTTP client behind the callbacks.
 #[derive(Clone, Debug)]
@@ -160,8 +171,23 @@ impl Webhooks {
         exchange
     }
 
+    /// Fetches a file that is to be played. Nothing is signed or sent along, and nothing is tried again.
+    ///
+    /// # Errors
+    /// [`WebhookError`]; anything but a 2xx is one too.
+    pub async fn fetch(&self, url: &str) -> Result<Vec<u8>, WebhookError> {
+        let url = self.checked(&mut url.to_owned())?;
+        let response = self.client.get(url).timeout(FILE_TIMEOUT).send().await.map_err(|error| told(&error))?;
+        if !response.status().is_success() {
+            return Err(WebhookError::Status(response.status().as_u16()));
+        }
+        let mut file = Vec::new();
+        read(response, MAX_FILE, &mut file).await?;
+        Ok(file)
+    }
+
     async fn attempt(&self, exchange: &mut Exchange, nonce: &str) -> Result<(), WebhookError> {
-        let mut url = self.checked(exchange)?;
+        let mut url = self.checked(&mut exchange.url)?;
         if exchange.method == Method::Get && !exchange.params.is_empty() {
             url.query_pairs_mut().extend_pairs(&exchange.params);
         }
@@ -174,19 +200,20 @@ impl Webhooks {
         exchange.status = Some(response.status().as_u16());
         let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
         exchange.content_type = content_type.map(ToOwned::to_owned);
-        read(response, &mut exchange.body).await
+        read(response, xml::MAX_BYTES, &mut exchange.body).await
     }
 
-    /// The URL without its fragment. A host that is an address is checked here; a name, when it is resolved.
-    fn checked(&self, exchange: &mut Exchange) -> Result<Url, WebhookError> {
-        let mut url = Url::parse(&exchange.url).map_err(|_| WebhookError::NotAUrl(exchange.url.clone()))?;
+    /// The URL without its fragment. A host that is an address is checked here; a name, when it is resolved. A password is
+    /// taken out of what was `given`.
+    fn checked(&self, given: &mut String) -> Result<Url, WebhookError> {
+        let mut url = Url::parse(given).map_err(|_| WebhookError::NotAUrl(given.clone()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(WebhookError::NotHttp);
         }
         if !url.username().is_empty() || url.password().is_some() {
             // The exchange goes into a record, which is no place for a password.
             let _ = (url.set_username(""), url.set_password(None));
-            exchange.url = url.into();
+            *given = url.into();
             return Err(WebhookError::UserInfo);
         }
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
@@ -227,10 +254,10 @@ fn builder(config: &WebhookConfig) -> ClientBuilder {
         .timeout(config.total_timeout)
 }
 
-async fn read(mut response: Response, body: &mut Vec<u8>) -> Result<(), WebhookError> {
+async fn read(mut response: Response, most: usize, body: &mut Vec<u8>) -> Result<(), WebhookError> {
     while let Some(chunk) = response.chunk().await.map_err(|error| told(&error))? {
-        if body.len() + chunk.len() > xml::MAX_BYTES {
-            return Err(WebhookError::TooLong);
+        if body.len() + chunk.len() > most {
+            return Err(if most == MAX_FILE { WebhookError::FileTooLong } else { WebhookError::TooLong });
         }
         body.extend_from_slice(&chunk);
     }

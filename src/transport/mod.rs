@@ -29,13 +29,13 @@ pub use client::*;
 pub use clock::Clock;
 pub use ledger::Ledger;
 pub use recorder::{RecordLimit, Recorded, Recorder, Recording};
+pub use rtp::Media;
 
 use crate::agent::{Node, Transport};
 use crate::limits::Limits;
 use crate::time::{Epoch, Instant};
 use ledger::Book;
 use rand::TryRng;
-use rtp::Media;
 use socket::{Bound, bind_all};
 use std::fmt;
 use std::io;
@@ -115,6 +115,12 @@ impl Driver {
     #[must_use]
     pub fn locals(&self) -> &[(Transport, SocketAddr)] {
         &self.locals
+    }
+
+    /// The media of the node's calls.
+    #[must_use]
+    pub fn media(&self) -> Media {
+        self.media.clone()
     }
 
     /// The clock that the node will live by.

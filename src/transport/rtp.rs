@@ -30,9 +30,10 @@ enum Order {
 
 type Command = Box<dyn FnOnce(&mut Desk, Instant) + Send>;
 
-/// Leads to the thread that paces the media of a driver. Clones lead to the same one; it ends with the last of them.
+/// Leads to the thread that paces the media of a driver, for who drives a node of its own. Clones lead to the same one;
+/// it ends with the last of them.
 #[derive(Clone)]
-pub(super) struct Media {
+pub struct Media {
     orders: Sender<Order>,
 }
 
@@ -48,7 +49,7 @@ impl Media {
     }
 
     /// Has the thread do something with its desk.
-    pub(super) fn command(&self, command: impl FnOnce(&mut Desk, Instant) + Send + 'static) {
+    pub fn command(&self, command: impl FnOnce(&mut Desk, Instant) + Send + 'static) {
         self.order(Order::Do(Box::new(command)));
     }
 
@@ -65,6 +66,12 @@ impl Media {
     fn order(&self, order: Order) {
         // It lives as long as there is somebody to send it orders.
         let _ = self.orders.send(order);
+    }
+}
+
+impl std::fmt::Debug for Media {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Media")
     }
 }
 

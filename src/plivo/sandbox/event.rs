@@ -92,6 +92,13 @@ pub enum SandboxEvent {
         /// For so long.
         lasts: Duration,
     },
+    /// The call hears nothing of what it should hear.
+    Silent {
+        /// The call.
+        call_uuid: String,
+        /// Why.
+        why: String,
+    },
     /// An element of the XML that is passed over.
     NotBuilt {
         /// The call.
@@ -129,6 +136,7 @@ impl SandboxEvent {
             | Self::Spoke { call_uuid, .. }
             | Self::Played { call_uuid, .. }
             | Self::Waits { call_uuid, .. }
+            | Self::Silent { call_uuid, .. }
             | Self::NotBuilt { call_uuid, .. }
             | Self::Ended { call_uuid, .. } => Some(call_uuid),
         }

@@ -12,6 +12,7 @@ mod http;
 mod phone;
 mod registrar;
 mod report;
+mod sound;
 mod switch;
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,8 @@ pub use event::{SandboxEvent, Tell};
 pub use gate::Core;
 pub use registrar::Endpoint;
 pub use report::{CallReport, Dropped, Webhook};
-pub use switch::{Ask, Purpose, Switch, SwitchConfig};
+pub use sound::{Sounding, What};
+pub use switch::{Ask, Outlets, Purpose, Switch, SwitchConfig};
 
 use super::account::Credentials;
 use super::profile::{DOMAIN, PLIVO};
@@ -47,6 +49,7 @@ use crate::seed::Seed;
 use crate::transport::{Client, Commands, Driver, DriverConfig, Handle, commands};
 use crate::wire::{self, UriBuf};
 use http::Desk;
+use sound::make_sounds;
 
 /// What the guide's `answer.xml` says.
 pub const GUIDE_XML: &str =
@@ -261,7 +264,10 @@ fn start(config: SandboxConfig) -> io::Result<Running> {
     };
     let webhooks = WebhookConfig { allow_net: config.allow_net, ..WebhookConfig::new(credentials.clone()) };
     let domains = vec![DOMAIN.to_owned(), "app.plivo.com".to_owned()];
+    let (sounds, wanted) = mpsc::unbounded_channel();
     let parts = Parts {
+        sounds,
+        wanted,
         edge_driver,
         edge: EdgeConfig { core: core_at, domains, connections: 256 },
         core_driver,
@@ -299,6 +305,8 @@ fn start(config: SandboxConfig) -> io::Result<Running> {
 
 /// What the sandbox's thread works with.
 struct Parts {
+    sounds: mpsc::UnboundedSender<Sounding>,
+    wanted: mpsc::UnboundedReceiver<Sounding>,
     edge_driver: Driver,
     edge: EdgeConfig,
     core_driver: Driver,
@@ -328,11 +336,14 @@ impl Parts {
             serve: Serve { methods, users: Vec::new() },
             ..AgentConfig::default()
         };
-        let (switch, asks, edge_at, tell) = (self.switch, self.asks, self.edge_at, self.tell);
+        let (switch, asks, edge_at, tell) = (self.switch, self.asks, self.edge_at, self.tell.clone());
+        let sounds = self.sounds;
         let make_core = move |now, epoch| {
-            let switch = Switch::new(switch, switch_seed, epoch, asks, tell.clone());
+            let switch = Switch::new(switch, switch_seed, epoch, Outlets { asks, sounds, tell: tell.clone() });
             Core::new(Agent::new(Arc::new(agent), agent_seed, now, epoch), switch, edge_at, tell)
         };
+        let sounds =
+            make_sounds(self.wanted, self.core_driver.media(), self.webhooks.clone(), self.core.clone(), self.tell);
         let core = self.core_driver.run(make_core, self.core_commands);
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let http = axum::serve(listener, self.router).into_future();
@@ -342,6 +353,7 @@ impl Parts {
             ended = edge => ended.map(drop),
             ended = http => ended,
             () = callbacks => Ok(()),
+            () = sounds => Ok(()),
             _ = stopped => Ok(()),
         };
         drop(edge_handle);

@@ -17,10 +17,11 @@ use tokio::sync::{mpsc, oneshot};
 use super::event::{SandboxEvent, Tell};
 use super::registrar::{Change, Endpoint, Registrar};
 use super::report::{CallReport, Dropped, Reports, Webhook};
+use super::sound::{Sounding, What};
 use crate::agent::{self, Accept, Agent, Answer, App, Event};
 use crate::call::challenge::{Challenger, Verdict};
 use crate::call::digest::{Algorithm, Signed};
-use crate::call::{CallRecord, Outcome, Side};
+use crate::call::{CallRecord, MediaEvent, Outcome, Side};
 use crate::id::{CallId, IncomingId};
 use crate::plivo::causes::{self, Cause, Source};
 use crate::plivo::leg::{Direction, Ended, Leg, Moment};
@@ -40,6 +41,10 @@ use crate::wire::{From, HeaderId, Message, Method, Status, To, UriBuf};
 const NONCE_LIFE: Duration = Duration::from_secs(300);
 /// Nonces whose use is remembered.
 const NONCES: usize = 1_024;
+/// How long a sound may take to be had: what fetching a file may take.
+const SOUND_PATIENCE: Duration = Duration::from_secs(125);
+/// How much longer than it is a sound may take to be told as over.
+const SOUND_MARGIN: Duration = Duration::from_secs(1);
 /// A legal status of RFC 5626 §11.5 that the edge gives when a client's connection is gone.
 const FLOW_FAILED: u16 = 430;
 
@@ -131,6 +136,8 @@ struct Live {
     script: Option<Script>,
     /// The step for which the call is being answered: it begins once the 200 has left.
     held: Option<Action>,
+    /// Whether it hears itself once it is answered.
+    echoes: bool,
     answered_ms: Option<u64>,
     /// Why we are ending it.
     ending: Option<(Cause, Source)>,
@@ -152,6 +159,7 @@ impl Live {
             dropped: Vec::new(),
             script: None,
             held: None,
+            echoes: false,
             answered_ms: None,
             ending: None,
             time_limit: None,
@@ -177,20 +185,24 @@ pub struct Switch {
     by_call: BTreeMap<CallId, LegId>,
     deadlines: Deadlines<LegId>,
     reports: Reports,
-    asks: mpsc::UnboundedSender<Ask>,
-    tell: Tell,
+    outlets: Outlets,
+}
+
+/// Where a switch leaves what others do for it.
+#[derive(Debug)]
+pub struct Outlets {
+    /// Callbacks to make: at most four for each live call.
+    pub asks: mpsc::UnboundedSender<Ask>,
+    /// What calls shall hear: one thing at a time for each.
+    pub sounds: mpsc::UnboundedSender<Sounding>,
+    /// What happens.
+    pub tell: Tell,
 }
 
 impl Switch {
-    /// A switch that puts its callbacks into `asks`: at most four for each live call.
+    /// A switch of that configuration.
     #[must_use]
-    pub fn new(
-        config: SwitchConfig,
-        seed: [u8; 32],
-        epoch: Epoch,
-        asks: mpsc::UnboundedSender<Ask>,
-        tell: Tell,
-    ) -> Self {
+    pub fn new(config: SwitchConfig, seed: [u8; 32], epoch: Epoch, outlets: Outlets) -> Self {
         let mut seed = Seed::new(seed);
         Self {
             registrar: Registrar::new(config.endpoints.iter().cloned()),
@@ -202,8 +214,7 @@ impl Switch {
             by_call: BTreeMap::new(),
             deadlines: Deadlines::new(),
             reports: Reports::default(),
-            asks,
-            tell,
+            outlets,
             config,
         }
     }
@@ -309,7 +320,9 @@ impl Switch {
         let live = self.live.get_mut(&id);
         let dropped = live.map(|live| std::mem::take(&mut live.dropped)).unwrap_or_default();
         let webhook = Webhook::new(exchange, dropped);
-        self.tell.event(SandboxEvent::Webhook { call_uuid: call_uuid.to_owned(), webhook: Box::new(webhook.clone()) });
+        self.outlets
+            .tell
+            .event(SandboxEvent::Webhook { call_uuid: call_uuid.to_owned(), webhook: Box::new(webhook.clone()) });
         self.reports.change(call_uuid, |report| {
             report.webhooks.push(webhook);
             report.open = report.open.saturating_sub(1);
@@ -326,7 +339,7 @@ impl Switch {
                 }
                 Err(error) => {
                     let (cause, error) = (error.cause(), error.to_string());
-                    self.tell.event(SandboxEvent::BadXml { call_uuid: call_uuid.to_owned(), error });
+                    self.outlets.tell.event(SandboxEvent::BadXml { call_uuid: call_uuid.to_owned(), error });
                     self.end(agent, now, id, cause, Source::Error);
                 }
             },
@@ -364,9 +377,9 @@ impl Switch {
                 let user = user.to_owned();
                 match change {
                     Change::Bound { contact, expires } => {
-                        self.tell.event(SandboxEvent::Registered { user, contact, expires });
+                        self.outlets.tell.event(SandboxEvent::Registered { user, contact, expires });
                     }
-                    Change::Removed => self.tell.event(SandboxEvent::Unregistered { user }),
+                    Change::Removed => self.outlets.tell.event(SandboxEvent::Unregistered { user }),
                     Change::Nothing => {}
                 }
                 Answer { headers, ..Answer::new(Status::OK) }
@@ -441,7 +454,12 @@ impl Switch {
         match magic {
             Some(Magic::Busy) => self.end(agent, now, leg, causes::BUSY_LINE, Source::CallRecipient),
             Some(Magic::Decline) => self.end(agent, now, leg, causes::REJECTED, Source::CallRecipient),
-            Some(Magic::Echo) => self.accept(agent, now, leg),
+            Some(Magic::Echo) => {
+                if let Some(live) = self.live.get_mut(&leg) {
+                    live.echoes = true;
+                }
+                self.accept(agent, now, leg);
+            }
             Some(Magic::NoAnswer) => {}
             None => self.ask_answer(leg),
         }
@@ -473,7 +491,7 @@ impl Switch {
             Line::None => {}
         }
         self.reports.begin(&live.leg.call_uuid);
-        self.tell.event(SandboxEvent::Began {
+        self.outlets.tell.event(SandboxEvent::Began {
             call_uuid: live.leg.call_uuid.clone(),
             direction: live.leg.direction,
             from: live.leg.from.clone(),
@@ -500,7 +518,7 @@ impl Switch {
         };
         let call_uuid = live.leg.call_uuid.clone();
         self.reports.change(&call_uuid, |report| report.open += 1);
-        if self.asks.send(Ask { call_uuid, purpose, callback }).is_err() {
+        if self.outlets.asks.send(Ask { call_uuid, purpose, callback }).is_err() {
             tracing::debug!("nobody makes callbacks any more");
         }
     }
@@ -532,15 +550,56 @@ impl Switch {
     }
 
     fn act(&mut self, agent: &mut Agent, now: Instant, id: LegId, action: Action) {
+        let what = match &action {
+            Action::Speak { text, language, .. } => {
+                Some(What::Speech { text: text.clone(), language: language.clone() })
+            }
+            Action::Play { url, .. } => Some(What::File(url.clone())),
+            Action::Wait { .. } | Action::NotBuilt { .. } | Action::Hangup { .. } => None,
+        };
+        if let Some(what) = what.filter(|_| self.config.pace != Pace::NONE) {
+            self.sound(now, id, what);
+        }
         let Some(live) = self.live.get(&id) else { return };
         let call_uuid = live.leg.call_uuid.clone();
-        self.tell.event(match action {
-            Action::Speak { text, lasts } => SandboxEvent::Spoke { call_uuid, text, lasts },
+        self.outlets.tell.event(match action {
+            Action::Speak { text, lasts, .. } => SandboxEvent::Spoke { call_uuid, text, lasts },
             Action::Play { url, lasts } => SandboxEvent::Played { call_uuid, url, lasts },
             Action::Wait { lasts } => SandboxEvent::Waits { call_uuid, lasts },
             Action::NotBuilt { element } => SandboxEvent::NotBuilt { call_uuid, element },
             Action::Hangup { cause } => return self.end(agent, now, id, cause, Source::AnswerXml),
         });
+    }
+
+    /// Lets a call hear something; its step lasts until that is over.
+    fn sound(&mut self, now: Instant, id: LegId, what: What) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        let (Line::Call(call), call_uuid) = (live.line, live.leg.call_uuid.clone()) else { return };
+        if let Some(script) = &mut live.script {
+            script.hold(now + SOUND_PATIENCE);
+        }
+        if self.outlets.sounds.send(Sounding { call, call_uuid, what }).is_err() {
+            tracing::debug!("nobody makes sounds any more");
+        }
+    }
+
+    /// What a call shall hear begins, and is so long; or nothing will be heard, and its step lasts as long as it would.
+    pub fn sounded(&mut self, agent: &mut Agent, now: Instant, call_uuid: &str, length: Option<Duration>) {
+        let id = uuid::Uuid::parse_str(call_uuid).map_or(0, |uuid| uuid.as_u128());
+        let Some(script) = self.live.get_mut(&id).and_then(|live| live.script.as_mut()) else { return };
+        match length {
+            Some(length) => script.hold(now + length + SOUND_MARGIN),
+            None => script.pace(now),
+        }
+        self.run(agent, now, id);
+    }
+
+    /// What a call heard is over.
+    fn heard_all(&mut self, agent: &mut Agent, now: Instant, id: LegId) {
+        if let Some(script) = self.live.get_mut(&id).and_then(|live| live.script.as_mut()) {
+            script.over(now);
+            self.run(agent, now, id);
+        }
     }
 
     fn set_deadline(&mut self, id: LegId) {
@@ -587,7 +646,7 @@ impl Switch {
         }
         let call_uuid = live.leg.call_uuid;
         self.reports.change(&call_uuid, |report| report.end = Some((cause, source)));
-        self.tell.event(SandboxEvent::Ended { call_uuid, cause, source });
+        self.outlets.tell.event(SandboxEvent::Ended { call_uuid, cause, source });
     }
 
     fn progressed(&mut self, id: LegId, response: &Message) {
@@ -597,14 +656,15 @@ impl Switch {
             self.ask(id, Some(hook), Purpose::Notice, Moment::Ring);
         }
         if let Some(live) = self.live.get(&id) {
-            self.tell.event(SandboxEvent::Ringing { call_uuid: live.leg.call_uuid.clone() });
+            self.outlets.tell.event(SandboxEvent::Ringing { call_uuid: live.leg.call_uuid.clone() });
         }
     }
 
     fn answered(&mut self, agent: &mut Agent, now: Instant, id: LegId, response: Option<&Message>) {
         let Some(live) = self.live.get_mut(&id) else { return };
         live.answered_ms = Some(self.epoch.unix_ms(now));
-        self.tell
+        self.outlets
+            .tell
             .event(SandboxEvent::Answered { call_uuid: live.leg.call_uuid.clone(), direction: live.leg.direction });
         if let Some(response) = response {
             live.leg.sip_h_to = response.text(HeaderId::To);
@@ -614,6 +674,8 @@ impl Switch {
         } else if let Some(action) = live.held.take() {
             self.act(agent, now, id, action);
             self.run(agent, now, id);
+        } else if live.echoes {
+            self.sound(now, id, What::Echo);
         }
     }
 
@@ -644,6 +706,11 @@ impl App for Switch {
             Event::Answered { call, response, .. } => {
                 if let Some(leg) = self.by_call.get(&call).copied() {
                     self.answered(agent, now, leg, response.as_deref());
+                }
+            }
+            Event::Media { call, event: MediaEvent::Played } => {
+                if let Some(leg) = self.by_call.get(&call).copied() {
+                    self.heard_all(agent, now, leg);
                 }
             }
             Event::CallEnded { call, record } => {

@@ -1,0 +1,122 @@
+//! What calls hear in the sandbox: texts by espeak-ng where that is installed, files of the application, their own echo.
+
+use std::process::Stdio;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+use tokio::sync::mpsc;
+
+use super::event::{SandboxEvent, Tell};
+use super::gate::Core;
+use crate::call::Codec;
+use crate::id::{CallId, StreamId};
+use crate::media::source::{Playlist, Sound};
+use crate::media::voice::Voice;
+use crate::plivo::webhook::Webhooks;
+use crate::transport::{Handle, Media};
+
+/// A text takes a fraction of a second to be spoken to a pipe; a program that hangs is ended after so long.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// Something that a call shall hear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sounding {
+    /// Whose ears.
+    pub call: CallId,
+    /// The call's `CallUUID`.
+    pub call_uuid: String,
+    /// What.
+    pub what: What,
+}
+
+/// What is heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A text in a language (`en-US`).
+    Speech {
+        /// The text.
+        text: String,
+        /// The language.
+        language: String,
+    },
+    /// The file at a URL.
+    File(String),
+    /// The call itself.
+    Echo,
+}
+
+/// Lets calls hear what the switch wants them to hear, and tells it how long each sound is, or that there is none.
+pub(super) async fn make_sounds(
+    mut wanted: mpsc::UnboundedReceiver<Sounding>,
+    media: Media,
+    webhooks: Webhooks,
+    core: Handle<Core>,
+    tell: Tell,
+) {
+    while let Some(sounding) = wanted.recv().await {
+        let (media, webhooks, core, tell) = (media.clone(), webhooks.clone(), core.clone(), tell.clone());
+        tokio::spawn(async move {
+            let Sounding { call, call_uuid, what } = sounding;
+            let sound = match &what {
+                What::Echo => return play(&media, call, Voice::Echo),
+                What::Speech { text, language } => speech(text, language).await,
+                What::File(url) => file(&webhooks, url).await,
+            };
+            let length = match sound {
+                Ok(sound) => {
+                    let length = sound.duration();
+                    play(&media, call, Voice::Source(Box::new(Playlist::new([sound]))));
+                    Some(length)
+                }
+                Err(why) => {
+                    tell.event(SandboxEvent::Silent { call_uuid: call_uuid.clone(), why });
+                    None
+                }
+            };
+            core.send(move |core, now| {
+                core.command(now, |agent, switch| switch.sounded(agent, now, &call_uuid, length));
+            });
+        });
+    }
+}
+
+fn play(media: &Media, call: CallId, voice: Voice) {
+    media.command(move |desk, _| desk.play(StreamId::of(call), voice));
+}
+
+/// A text as espeak-ng says it, or why nothing is heard.
+async fn speech(text: &str, language: &str) -> Result<Sound, String> {
+    let mut espeak = Command::new("espeak-ng");
+    // The text comes by a pipe: what stands in it is no argument. Letters and hyphens make up the name of a voice.
+    let voice: String = language.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    espeak.args(["-v", &voice.to_ascii_lowercase(), "--stdin", "--stdout"]).kill_on_drop(true);
+    let espeak = espeak.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let mut espeak = espeak.map_err(|_| "espeak-ng is not installed: texts are not heard".to_owned())?;
+    let mut pipe = espeak.stdin.take();
+    let said = async {
+        if let Some(pipe) = &mut pipe {
+            // One that ends before it has read all has said why by its code.
+            let _ = pipe.write_all(text.as_bytes()).await;
+        }
+        drop(pipe);
+        espeak.wait_with_output().await
+    };
+    let said = tokio::time::timeout(PATIENCE, said).await.map_err(|_| "espeak-ng takes too long".to_owned())?;
+    let said = said.map_err(|error| format!("espeak-ng: {error}"))?;
+    if !said.status.success() {
+        return Err(format!("espeak-ng has no voice {voice}, or failed: {}", said.status));
+    }
+    parse(&said.stdout).map_err(|error| format!("espeak-ng: {error}"))
+}
+
+async fn file(webhooks: &Webhooks, url: &str) -> Result<Sound, String> {
+    let file = webhooks.fetch(url).await.map_err(|error| format!("{url} is not heard: {error}"))?;
+    parse(&file).map_err(|error| format!("{url} is not heard: {error}"))
+}
+
+fn parse(file: &[u8]) -> Result<Sound, crate::media::clip::ClipError> {
+    let mut rates: Vec<u32> = Codec::ALL.iter().map(|codec| codec.rate()).collect();
+    rates.sort_unstable();
+    rates.dedup();
+    Sound::parse(file, &rates)
+}
