@@ -16,7 +16,6 @@ use sipcall::agent::{
     Accept, Agent, AgentConfig, CallRequest, Event, FlowChange, FlowFault, FlowInfo, MediaReport, Need, RecordKind,
     Resolved, Serve, Transport, Unsent,
 };
-use sipcall::call::MediaCounts;
 use sipcall::id::{CallId, FlowId, StreamId};
 use sipcall::report::text::visible;
 use sipcall::time::{Duration, Epoch, Instant};
@@ -140,7 +139,7 @@ impl Phone {
             Need::SetMedia { plan, .. } => println!("sound is {:?}, to {}", plan.codec, plan.remote),
             Need::CloseMedia(stream) => {
                 self.media.retain(|(open, _)| *open != stream);
-                self.agent.handle_media(now, stream, MediaReport::Closed(MediaCounts::default()));
+                self.agent.handle_media(now, stream, MediaReport::Closed(Box::default()));
             }
             // Needs that come with later versions answer to features that have to be switched on.
             other => println!("not done: {other:?}"),
