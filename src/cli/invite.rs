@@ -13,7 +13,7 @@ use super::phone::{
     Home, Identity, NOBODY, Parts, Phone, Unready, held, home, identity, now_unix_ms, profile, store_path,
 };
 use super::probe::{self, Probe};
-use super::sound::{Ears, Speech, Tape, pressing};
+use super::sound::{Ears, STDIO, Speech, Tape, pressing};
 use crate::agent::{CallRequest, Event, Profile};
 use crate::call::digit::Step;
 use crate::call::{CallRecord, MediaEvent, Outcome, Session};
@@ -34,6 +34,9 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
     // What the words of the user alone can be wrong about is told before a socket is opened or a password asked for.
     let settings = sandbox(args, config)?;
     let speech = Speech::ready(&args.sound, config)?;
+    if args.record.as_ref().is_some_and(|path| path.as_os_str() == STDIO) {
+        printer.leave_stdout();
+    }
     let (mut request, warnings) = request(args, config, home(config, &args.way)?.as_ref(), printer)?;
     request.session = Session::Managed(speech.prefs());
     for warning in warnings {

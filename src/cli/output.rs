@@ -54,6 +54,11 @@ impl Printer {
         Self { out, err, format, quiet, verbose, closed: false, fault: None }
     }
 
+    /// Leaves stdout to somebody else: results go to stderr too from now on.
+    pub fn leave_stdout(&mut self) {
+        self.out = Box::new(io::stderr());
+    }
+
     /// How results are printed.
     #[must_use]
     pub const fn format(&self) -> OutputFormat {

@@ -16,8 +16,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The name of stdin among files.
-const STDIN: &str = "-";
+/// The name of stdin and stdout among files.
+pub(super) const STDIO: &str = "-";
 /// Octets of a file of sound: an hour of 16 bits in two channels at 48 kHz, and then some.
 const MOST: u64 = 1 << 30;
 
@@ -47,7 +47,7 @@ impl Speech {
         let mut rates: Vec<u32> = codecs.iter().map(|codec| codec.rate()).collect();
         rates.sort_unstable();
         rates.dedup();
-        let is_file = |path: &&PathBuf| path.as_os_str() != STDIN;
+        let is_file = |path: &&PathBuf| path.as_os_str() != STDIO;
         if words.play.len() > 1 && words.play.iter().any(|path| !is_file(&path)) {
             return Err(Unready::new(
                 Exit::Usage,
@@ -191,8 +191,13 @@ impl Tape {
     /// # Errors
     /// [`Unready`], when the system does not let us.
     pub(super) fn start(path: &Path) -> Result<(Recorder, Self), Unready> {
-        let (recorder, recording) = Recorder::create(path, RecordLimit::default())
-            .map_err(|error| Unready::new(Exit::Unwritten, format!("--record {}: {error}", path.display())))?;
+        let limit = RecordLimit::default();
+        let started = match path.as_os_str() == STDIO {
+            true => Recorder::stream(std::io::stdout(), limit),
+            false => Recorder::create(path, limit),
+        };
+        let (recorder, recording) =
+            started.map_err(|error| Unready::new(Exit::Unwritten, format!("--record {}: {error}", path.display())))?;
         Ok((recorder, Self { path: path.to_owned(), recording }))
     }
 

@@ -114,6 +114,17 @@ impl Decoder {
     }
 }
 
+/// How long a payload plays, in units of its RTP clock; 0 for one that is none. G.711 and G.722 have an octet in each.
+#[must_use]
+pub fn units(codec: Codec, payload: &[u8]) -> u32 {
+    let units = match codec {
+        Codec::Pcmu | Codec::Pcma | Codec::G722 => payload.len(),
+        #[cfg(feature = "opus")]
+        Codec::Opus => opus::packet::get_nb_samples(payload, codec.clock()).unwrap_or(0),
+    };
+    u32::try_from(units).unwrap_or(u32::MAX)
+}
+
 /// The loss, in percent, that Opus prepares for: enough that it sends what the next packet may have to repeat.
 #[cfg(feature = "opus")]
 const EXPECTED_LOSS: i32 = 5;

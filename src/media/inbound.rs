@@ -1,6 +1,6 @@
 //! What a stream receives: whose packets they are, in which order they are played, and which keys were pressed.
 
-use super::codec::{Decoder, MOST_SAMPLES};
+use super::codec::{Decoder, MOST_SAMPLES, units};
 use super::events::{EventPacket, EventReceiver, Key};
 use super::jitter::{Concealment, FRAME, JitterBuffer, Play, Put};
 use super::latch::Latch;
@@ -315,13 +315,6 @@ impl Inbound {
             clipped: self.levels.clipped,
             silence: self.levels.silence(),
         }
-    }
-}
-
-/// How long a payload plays, in units of its clock: G.711 and G.722 have an octet in each.
-fn units(codec: Codec, payload: &[u8]) -> u32 {
-    match codec {
-        Codec::Pcmu | Codec::Pcma | Codec::G722 => u32::try_from(payload.len()).unwrap_or(u32::MAX),
     }
 }
 

@@ -58,11 +58,14 @@ pub fn mos(r: f64) -> f64 {
 ///
 /// G.722 has no values on this narrow-band scale. We take its Ie for 0, for it sounds no worse than G.711, and its Bpl
 /// for 10, less than half of G.711's: its predictor loses step with every packet lost. Its R is thus one of a telephone
-/// call, not of wide-band sound (G.107.1).
+/// call, not of wide-band sound (G.107.1). Of Opus the same holds; each of its packets holds what the one before said, for
+/// the case that it was lost.
 const fn impairment(codec: Codec) -> (f64, f64) {
     match codec {
         Codec::Pcmu | Codec::Pcma => (0.0, 25.1),
         Codec::G722 => (0.0, 10.0),
+        #[cfg(feature = "opus")]
+        Codec::Opus => (0.0, 19.0),
     }
 }
 

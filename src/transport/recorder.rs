@@ -76,10 +76,23 @@ impl Recorder {
     /// The system's.
     pub fn create(path: &Path, limit: RecordLimit) -> io::Result<(Self, Recording)> {
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        let again = file.try_clone()?;
+        Self::begin(Box::new(file), Some(again), limit)
+    }
+
+    /// Writes the same to something that cannot go back, such as a pipe: its length is never told.
+    ///
+    /// # Errors
+    /// The system's, if there can be no thread.
+    pub fn stream(out: impl Write + Send + 'static, limit: RecordLimit) -> io::Result<(Self, Recording)> {
+        Self::begin(Box::new(out), None, limit)
+    }
+
+    fn begin(out: Box<dyn Write + Send>, file: Option<File>, limit: RecordLimit) -> io::Result<(Self, Recording)> {
         let (pieces, taken) = sync_channel(WAITING);
         let (back, spare) = channel();
         let thread = std::thread::Builder::new().name("sipcall-recorder".to_owned());
-        let thread = thread.spawn(move || write(file, limit, &taken, &back))?;
+        let thread = thread.spawn(move || write(Tape::new(out, file, limit), &taken, &back))?;
         let recorder = Self { rate: 0, samples: Vec::new(), pieces, spare, lost: Duration::ZERO };
         Ok((recorder, Recording { thread }))
     }
@@ -135,8 +148,7 @@ fn length(frames: u64, rate: u32) -> Duration {
 }
 
 /// The thread: writes until the recorder is gone.
-fn write(file: File, limit: RecordLimit, pieces: &Receiver<Piece>, back: &Sender<Vec<i16>>) -> io::Result<Recorded> {
-    let mut tape = Tape::new(file, limit);
+fn write(mut tape: Tape, pieces: &Receiver<Piece>, back: &Sender<Vec<i16>>) -> io::Result<Recorded> {
     while let Ok(mut piece) = pieces.recv() {
         tape.write(&piece)?;
         piece.samples.clear();
@@ -146,9 +158,11 @@ fn write(file: File, limit: RecordLimit, pieces: &Receiver<Piece>, back: &Sender
     tape.finish()
 }
 
-/// The file.
+/// What is written.
 struct Tape {
-    file: File,
+    out: Box<dyn Write + Send>,
+    /// To go back to the beginning at the end.
+    file: Option<File>,
     limit: RecordLimit,
     /// That of the file; 0 before its first piece.
     rate: u32,
@@ -163,16 +177,16 @@ struct Tape {
 const FRAME: u64 = 4;
 
 impl Tape {
-    fn new(file: File, limit: RecordLimit) -> Self {
+    fn new(out: Box<dyn Write + Send>, file: Option<File>, limit: RecordLimit) -> Self {
         let recorded = Recorded::default();
-        Self { file, limit, rate: 0, resamplers: None, frames: 0, recorded, octets: Vec::new() }
+        Self { out, file, limit, rate: 0, resamplers: None, frames: 0, recorded, octets: Vec::new() }
     }
 
     fn write(&mut self, piece: &Piece) -> io::Result<()> {
         self.recorded.lost += piece.lost;
         if self.rate == 0 {
             self.rate = piece.rate;
-            self.file.write_all(&wav::header(self.rate, 2))?;
+            self.out.write_all(&wav::header(self.rate, 2))?;
         }
         self.octets.clear();
         if piece.rate == self.rate {
@@ -188,7 +202,8 @@ impl Tape {
         self.recorded.is_cut |= fits < frames;
         self.frames += fits;
         // No more than there is.
-        self.file.write_all(self.octets.get(..(fits * FRAME) as usize).unwrap_or_default())
+        self.out.write_all(self.octets.get(..(fits * FRAME) as usize).unwrap_or_default())?;
+        self.out.flush()
     }
 
     /// A call whose codec changes keeps the rate that its recording began with.
@@ -207,12 +222,11 @@ impl Tape {
     }
 
     fn finish(mut self) -> io::Result<Recorded> {
-        if self.rate > 0 {
+        if let Some(file) = self.file.filter(|_| self.rate > 0) {
             for (at, octets) in wav::sizes(self.frames * FRAME) {
-                self.file.write_all_at(&octets, at)?;
+                file.write_all_at(&octets, at)?;
             }
         }
-        self.file.flush()?;
         self.recorded.length = length(self.frames, self.rate);
         Ok(self.recorded)
     }
@@ -245,6 +259,18 @@ mod tests {
         let wav = Wav::parse(&file).unwrap();
         assert_eq!((wav.channels, wav.rate, wav.len()), (2, 8000, 8800));
         assert_eq!(file[44..52], [100, 0, 156, 255, 100, 0, 156, 255]);
+    }
+
+    #[test]
+    fn a_pipe_gets_the_same_but_for_the_length() {
+        let (mut from, to) = std::io::pipe().unwrap();
+        let (mut recorder, recording) = Recorder::stream(to, RecordLimit::default()).unwrap();
+        recorder.take(8000, &[1; 160], &[2; 160]);
+        drop(recorder);
+        recording.finish().unwrap();
+        let mut octets = Vec::new();
+        std::io::Read::read_to_end(&mut from, &mut octets).unwrap();
+        assert_eq!((octets.len(), Wav::parse(&octets).unwrap().len()), (44 + 640, 160));
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub struct InviteArgs {
     /// What is said and heard.
     #[command(flatten)]
     pub sound: Sound,
-    /// Records the call in a WAV file: left what we said, right what we heard
+    /// Records the call in a WAV file: left what we said, right what we heard; - is stdout, and results go to stderr
     #[arg(long, value_name = "FILE", conflicts_with = "no_media", help_heading = "Sound")]
     pub record: Option<PathBuf>,
     /// Registers before calling, whatever the account says

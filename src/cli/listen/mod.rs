@@ -14,7 +14,7 @@ use super::headers::Headers;
 use super::output::{Happened, Printer};
 use super::phone::{Identity, Parts, Phone, Serving, Unready, held, identity, profile, unproven};
 use super::register::{turned, unregister};
-use super::sound::{Speech, Tapes};
+use super::sound::{STDIO, Speech, Tapes};
 use crate::agent::{Answer, Transport};
 use crate::call::{Outcome, Side};
 use crate::plivo::sandbox::{SandboxConfig, SandboxEvent};
@@ -156,6 +156,9 @@ fn policy(
     let speech = Speech::ready(&args.sound, config)?;
     if speech.is_open_ended() && !args.once {
         return Err(usage(&"--play - is said to one call: add --once"));
+    }
+    if args.record.as_ref().is_some_and(|path| path.as_os_str() == STDIO) {
+        return Err(usage(&"--record - would mix with the events on stdout: name a file"));
     }
     let record = args.record.clone().map(Tapes::new);
     let (exec, headers, recorded) = (args.exec.clone(), headers.fields, !args.kept.no_store);
