@@ -296,9 +296,10 @@ impl Inbound {
 
     fn quality(&self, came: &Reception, round_trip: Option<Duration>) -> Quality {
         let buffered = self.jitter.buffered();
-        let gone = came.lost + buffered.late;
+        // What is left out to catch up is missed by the ear as well.
+        let gone = came.lost + buffered.late + buffered.dropped;
         let loss_percent = 100.0 * gone as f64 / came.expected.max(1) as f64;
-        let delay = round_trip.unwrap_or_default() / 2 + FRAME + buffered.target;
+        let delay = round_trip.unwrap_or_default() / 2 + FRAME + buffered.delay;
         let inputs = Inputs {
             loss_percent,
             burst_ratio: came.burst_ratio(),

@@ -61,7 +61,7 @@ impl Outbound {
             event_type: None,
             sends: false,
             begins: true,
-            pending: Vec::with_capacity(plan.codec.rate() as usize * PENDING_MS / 1000),
+            pending: pending(plan),
             events: EventSender::new(plan.codec.clock(), 0, Pressing::default()),
             levels: Levels::default(),
             packets: 0,
@@ -77,8 +77,9 @@ impl Outbound {
     pub(super) fn set_plan(&mut self, before: &MediaPlan, plan: &MediaPlan) {
         if before.codec != plan.codec {
             let Some(encoder) = Encoder::new(plan.codec) else { return };
-            self.encoder = encoder;
-            self.pending.clear();
+            (self.encoder, self.pending) = (encoder, pending(plan));
+            // Their clock may be another.
+            self.event_type = None;
         }
         self.follow(plan);
     }
@@ -186,4 +187,9 @@ impl Outbound {
     pub(super) fn counts(&self) -> Sent {
         Sent { packets: self.packets, bytes: self.bytes, level_dbov: self.levels.dbov(), ..Sent::default() }
     }
+}
+
+/// Room for what waits.
+fn pending(plan: &MediaPlan) -> Vec<i16> {
+    Vec::with_capacity(plan.codec.rate() as usize * PENDING_MS / 1000)
 }

@@ -186,17 +186,19 @@ fn on_hold_nothing_is_sent_and_what_follows_begins_anew() {
 
 #[test]
 fn the_codec_may_change_in_the_middle() {
-    let mut line = Line::connected(Codec::Pcmu, way(0, 30, 0));
-    line.run(SECOND);
-    for (end, other) in [(1, 2), (2, 1)] {
-        line.set_plan(end, &plan(Codec::G722, other));
+    for ptime_ms in [20, 120] {
+        let mut line = Line::connected(Codec::Pcmu, way(0, 30, 0));
+        line.run(SECOND);
+        for (end, other) in [(1, 2), (2, 1)] {
+            line.set_plan(end, &sipcall::call::MediaPlan { ptime_ms, ..plan(Codec::G722, other) });
+        }
+        line.heard(2);
+        let said = voice(16_000, 2 * SECOND);
+        line.desk(1).play(stream(), once(&said));
+        line.run(3 * SECOND);
+        let alike = align(&said, &line.heard(2).heard, 16_000).similarity;
+        assert!(alike > 0.97, "{ptime_ms} ms: {alike}");
     }
-    line.heard(2);
-    let said = voice(16_000, 2 * SECOND);
-    line.desk(1).play(stream(), once(&said));
-    line.run(3 * SECOND);
-    let alike = align(&said, &line.heard(2).heard, 16_000).similarity;
-    assert!(alike > 0.97, "{alike}");
 }
 
 #[test]
