@@ -4,7 +4,11 @@
 use sipcall::agent::{
     Accept, Account, AgentConfig, Answer, CallRequest, Observed, OutRequest, Refused, Serve, Transport,
 };
-use sipcall::call::{CallRecord, Intent, Outcome, RecordId, Side, Stage, Unreached};
+use sipcall::call::digit::Step;
+use sipcall::call::{CallRecord, DigitWay, Intent, MediaEvent, Outcome, RecordId, Side, Stage, Unreached};
+use sipcall::media::desk::Sink;
+use sipcall::media::probe::align;
+use sipcall::media::voice::{Filled, Source, Voice};
 use sipcall::transport::{
     Call, CallEvent, Client, ClientConfig, Closed, CommandError, DriverConfig, Incoming, Ledger, RegistrationState,
     RequestError, Seen, Unanswered,
@@ -356,4 +360,98 @@ async fn a_removal_that_waits_for_a_refresh_is_done_when_it_is_done() {
     accept(&removal).await;
     assert_eq!(soon(removing).await.unwrap(), Ok(()));
     while soon(turns.recv()).await.unwrap().state != RegistrationState::Unregistered {}
+}
+
+/// A voice that begins loud enough to be told from silence.
+fn words() -> Vec<i16> {
+    (0..6400u32)
+        .map(|at| {
+            let time = f64::from(at) / 8000.0;
+            let turn = std::f64::consts::TAU * (300.0 * time + 400.0 * time * time);
+            (turn.sin() * 6000.0) as i16
+        })
+        .collect()
+}
+
+struct Words(usize);
+
+impl Source for Words {
+    fn fill(&mut self, rate: u32, frame: &mut [i16]) -> Filled {
+        assert_eq!(rate, 8000);
+        let words = words();
+        let rest = words.get(self.0..).unwrap_or_default();
+        frame.iter_mut().zip(rest).for_each(|(sample, word)| *sample = *word);
+        self.0 += frame.len();
+        if rest.len() > frame.len() { Filled::Sound } else { Filled::Over }
+    }
+}
+
+struct Ear(Sender<Vec<i16>>);
+
+impl Sink for Ear {
+    fn take(&mut self, _: u32, _: &[i16], heard: &[i16]) {
+        let _ = self.0.send(heard.to_vec());
+    }
+}
+
+/// Waits until what was said is over.
+async fn played(events: &mut tokio::sync::mpsc::Receiver<CallEvent>) {
+    while !matches!(soon(events.recv()).await, Some(CallEvent::Media(MediaEvent::Played))) {}
+}
+
+#[tokio::test]
+async fn what_one_says_the_other_hears_and_keys_arrive() {
+    let (caller, (callee, mut incoming)) = (caller(), callee());
+    let (mut call, mut taken) = up(&caller, &callee, &mut incoming).await;
+    let (ear, heard) = channel();
+    taken.record(Some(Box::new(Ear(ear))));
+    let mut theirs = taken.events().unwrap();
+    let mut ours = call.events().unwrap();
+    call.play(Voice::Source(Box::new(Words(0))));
+    played(&mut ours).await;
+    call.dial(Step::parse("7").unwrap(), DigitWay::Rtp);
+    call.dial(Step::parse("#").unwrap(), DigitWay::Info);
+    let mut keys = Vec::new();
+    while keys.len() < 2 {
+        if let Some(CallEvent::Media(MediaEvent::Digit { digit, by, .. })) = soon(theirs.recv()).await {
+            keys.push((digit.as_char(), by));
+        }
+    }
+    keys.sort_by_key(|(digit, _)| *digit);
+    assert_eq!(keys, [('#', DigitWay::Info), ('7', DigitWay::Rtp)]);
+    let record = soon(call.hang_up()).await.unwrap();
+    let counted = record.media.unwrap().counted;
+    assert!(counted.sent.packets > 40 && counted.received.packets > 40, "{counted:?}");
+    soon(taken.ended()).await.unwrap();
+    let heard: Vec<i16> = heard.try_iter().flatten().collect();
+    let alike = align(&words(), &heard, 8000).similarity;
+    assert!(alike > 0.9, "{alike}");
+}
+
+#[tokio::test]
+async fn calls_of_one_client_are_put_together_and_taken_apart() {
+    // Another seed: two callers of one seed would place the same call.
+    let bob = Client::bind(ClientConfig::default()).unwrap();
+    let (alice, (middle, mut incoming)) = (caller(), callee());
+    let (mut from_alice, first) = up(&alice, &middle, &mut incoming).await;
+    let (from_bob, second) = up(&bob, &middle, &mut incoming).await;
+    let (ear, heard) = channel();
+    from_bob.record(Some(Box::new(Ear(ear))));
+    first.join(&[&second]);
+    let mut events = from_alice.events().unwrap();
+    from_alice.play(Voice::Source(Box::new(Words(0))));
+    played(&mut events).await;
+    let alike =
+        |heard: &Receiver<Vec<i16>>| align(&words(), &heard.try_iter().flatten().collect::<Vec<_>>(), 8000).similarity;
+    // What is under way arrives with the next sound.
+    let (ear, echoed) = channel();
+    from_alice.record(Some(Box::new(Ear(ear))));
+    first.leave();
+    first.play(Voice::Echo);
+    from_alice.play(Voice::Source(Box::new(Words(0))));
+    played(&mut events).await;
+    from_alice.play(Voice::Source(Box::new(Words(4800))));
+    played(&mut events).await;
+    let (through, back) = (alike(&heard), alike(&echoed));
+    assert!(through > 0.9 && back > 0.9, "{through} through the middle, {back} back");
 }
