@@ -68,7 +68,7 @@ pub struct Sent {
     pub packets: u64,
     /// Octets of them, with their headers.
     pub bytes: u64,
-    /// Digits among them, as events or as tones.
+    /// Digits, as events, as tones or by INFO.
     pub digits: u32,
     /// How much later than due 99 of 100 packets left at most.
     pub late_p99: Option<Duration>,
@@ -106,7 +106,7 @@ pub struct Received {
     pub bursts: (u64, u64),
     /// Packets that were none of the stream: from somewhere else, unreadable, forged.
     pub refused: u64,
-    /// Digits among them, however they came.
+    /// Digits, however they came.
     pub digits: u32,
     /// Interarrival jitter at the end, and the most there was (RFC 3550 §6.4.1).
     pub jitter: Option<(Duration, Duration)>,

@@ -44,6 +44,8 @@ impl Call {
                 let body = Bytes::from(press.body(InfoForm::Relay));
                 draft.body = Some((InfoForm::Relay.media_type().to_owned(), body));
                 self.begin(cx, Role::Info, draft);
+                let digits = &mut self.media.counted.sent.digits;
+                *digits = digits.saturating_add(1);
                 PACE
             }
         };
@@ -56,6 +58,8 @@ impl Call {
         if let Some(form) = kind.as_ref().and_then(InfoForm::of) {
             match KeyPress::parse(form, asked.request.body()) {
                 Ok(KeyPress { digit, length }) => {
+                    let digits = &mut self.media.counted.received.digits;
+                    *digits = digits.saturating_add(1);
                     let event = MediaEvent::Digit { digit, by: DigitWay::Info, length };
                     cx.actions.push_back(Action::Tell(Told::Media(event)));
                 }

@@ -521,7 +521,11 @@ impl Call {
 
     /// Its media port is closed, having counted that.
     pub fn handle_media_closed(&mut self, cx: &mut Cx<'_>, counted: MediaCounts) {
-        self.media.counted = counted;
+        // Digits by INFO are counted here, and not by the stream.
+        let by_info = std::mem::replace(&mut self.media.counted, counted);
+        let digits = |sum: &mut u32, by_info: u32| *sum = sum.saturating_add(by_info);
+        digits(&mut self.media.counted.sent.digits, by_info.sent.digits);
+        digits(&mut self.media.counted.received.digits, by_info.received.digits);
         if let Port::Closing(_) = self.media.port {
             self.media.port = Port::Shut;
         }

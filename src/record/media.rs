@@ -65,7 +65,7 @@ pub struct SentJson {
     pub packets: u64,
     /// Octets of them.
     pub bytes: u64,
-    /// Digits among them.
+    /// Digits, however they went.
     pub digits: u32,
     /// How much later than due 99 of 100 packets left at most.
     pub late_p99_ms: Option<f64>,
