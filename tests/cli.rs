@@ -41,6 +41,9 @@ mod sandbox;
 #[path = "cli/signals.rs"]
 mod signals;
 
+#[path = "cli/sound.rs"]
+mod sound;
+
 #[path = "cli/unwritten.rs"]
 mod unwritten;
 

@@ -78,7 +78,7 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
     let unwritten = phone.put_down(printer).await;
     let done = match placed {
         Ok(placed) => {
-            let unkept = keep(args, config, &placed.record, &told, sandbox.is_some()).err().or(unwritten);
+            let unkept = keep(args, config, &placed, &told, sandbox.is_some()).err().or(unwritten);
             let kept = !(args.kept.no_store || matches!(placed.record.outcome, Outcome::Refused { .. }));
             let kept = kept && unkept.is_none();
             let unwritten = unkept.or_else(|| placed.unrecorded.clone());
@@ -92,7 +92,10 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
             if let Some(advice) = advice(&placed.record, &circumstances, config.text("bind").is_some()) {
                 printer.note(&advice);
             }
-            Ok(of_call(&placed.record.outcome, &circumstances))
+            Ok(match of_call(&placed.record.outcome, &circumstances) {
+                Exit::Done if placed.unsaid => Exit::Usage,
+                exit => exit,
+            })
         }
         Err(unready) => {
             unwritten.iter().for_each(|why| printer.error(why));
@@ -126,8 +129,13 @@ struct Plan<'a> {
     request: CallRequest,
     speech: Speech,
     /// When `--max-time` is over.
+    /// Whether something that was to be said could not be.
+    unsaid: bool,
     until: Option<tokio::time::Instant>,
 }
+/// For what is under way when the last of what is said has left.
+const TAIL: Duration = Duration::from_millis(300);
+
 
 impl Plan<'_> {
     /// The keys to press.
@@ -137,8 +145,6 @@ impl Plan<'_> {
 
     /// How long to talk; none until what is said has ended.
     fn talk(&self, config: &Config) -> Option<Duration> {
-        /// For what is under way when the last of it is said.
-        const TAIL: Duration = Duration::from_millis(300);
         const USUAL: Duration = Duration::from_secs(5);
         let keys = self.keys();
         let pressing = (!keys.is_empty()).then(|| pressing(&keys) + TAIL);
@@ -213,7 +219,8 @@ async fn call(
                 let out_of_time = until.is_some_and(|until| tokio::time::Instant::now() >= until);
                 let (probe, unrecorded) = (probing.map(Probe::judge), tape.and_then(|tape| tape.finish().err()));
                 let lacks_password = phone.lacks_password;
-                return Ok(Placed { record, signal, out_of_time, lacks_password, probe, unrecorded });
+                let unsaid = plan.speech.fault().inspect(|why| printer.error(why)).is_some();
+                return Ok(Placed { record, signal, out_of_time, lacks_password, probe, unrecorded, unsaid });
             }
             Ok(Next::Event(event)) => {
                 match event {
@@ -222,7 +229,7 @@ async fn call(
                         hang_up_at = talk.map(|talk| tokio::time::Instant::now() + talk);
                     }
                     CallEvent::Media(MediaEvent::Played) if talk.is_none() => {
-                        hang_up_at = Some(tokio::time::Instant::now());
+                        hang_up_at = Some(tokio::time::Instant::now() + TAIL);
                     }
                     _ => {}
                 }
@@ -345,14 +352,18 @@ fn call_uuid(record: &CallRecord) -> String {
     record.headers_received.iter().find(is_uuid).map(|header| header.value.clone()).unwrap_or_default()
 }
 
-/// Adds to the record what a sandbox told.
-fn keep(args: &InviteArgs, config: &Config, record: &CallRecord, told: &Told, sandbox: bool) -> Result<(), String> {
-    if args.kept.no_store || !sandbox {
+/// Adds to the record what a sandbox told and a probe found.
+fn keep(args: &InviteArgs, config: &Config, placed: &Placed, told: &Told, sandbox: bool) -> Result<(), String> {
+    if args.kept.no_store || (!sandbox && placed.probe.is_none()) {
         return Ok(());
     }
     let path = store_path(config).map_err(|error| error.text)?;
     let mut store = Store::open(path, Durability::Process).map_err(|error| error.to_string())?;
-    store.told(record.intent.id, told).map_err(|error| error.to_string())
+    let call = placed.record.intent.id;
+    if let Some(probe) = &placed.probe {
+        store.probed(call, probe).map_err(|error| error.to_string())?;
+    }
+    store.told(call, told).map_err(|error| error.to_string())
 }
 
 /// What besides its outcome decides how the call is judged.

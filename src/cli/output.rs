@@ -5,7 +5,7 @@ use super::args::OutputFormat;
 use super::phone::now_unix_ms;
 use crate::agent::{Binding, Event, Failure, Observed};
 use crate::call::MediaEvent;
-use crate::record::{CallJson, ReceivedJson, timestamp};
+use crate::record::{CallJson, MediaJson, ReceivedJson, timestamp};
 use crate::report::text::{harmless, visible};
 use crate::time::Epoch;
 use serde::Serialize;
@@ -392,7 +392,20 @@ pub fn summary(call: &CallJson, kept: bool) -> String {
     if let Some(media) = call.media.as_ref().filter(|media| media.codec.is_some() || media.received.packets > 0) {
         let codec = media.codec.as_deref().map(show).unwrap_or_else(|| "no codec".to_owned());
         let codec = media.srtp.as_deref().map_or(codec.clone(), |suite| format!("{codec} by {}", show(suite)));
-        row("media", format!("{codec}, {}", show(&media.explained)));
+        // Records of versions that measured no sound have no words for it.
+        let explained = if media.explained.is_empty() {
+            format!("{} packets sent, {} received", media.sent.packets, media.received.packets)
+        } else {
+            show(&media.explained)
+        };
+        row("media", format!("{codec}, {explained}"));
+        let quality = quality(media);
+        if !quality.is_empty() {
+            row("quality", quality);
+        }
+        if media.sent.digits > 0 || media.received.digits > 0 {
+            row("keys", format!("{} sent, {} received", media.sent.digits, media.received.digits));
+        }
         if let Some(probe) = &media.probe {
             let text = match (probe.found, probe.round_trip_ms) {
                 (true, Some(ms)) => format!("came back after {ms} ms, {:.0} % alike", probe.similarity * 100.0),
@@ -412,6 +425,20 @@ pub fn summary(call: &CallJson, kept: bool) -> String {
         row("record", show(&call.id));
     }
     out
+}
+
+/// What is known of how well the peer was heard.
+fn quality(media: &MediaJson) -> String {
+    let heard = &media.received;
+    let figures = [
+        ("loss", heard.loss_percent, "%"),
+        ("jitter", heard.jitter_ms, "ms"),
+        ("delay", heard.delay_ms, "ms"),
+        ("round trip", media.round_trip_ms, "ms"),
+        ("level", heard.level_dbov, "dBov"),
+    ];
+    let told = figures.into_iter().filter_map(|(name, figure, unit)| Some(format!("{name} {} {unit}", figure?)));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// The peer's headers, each once, with the messages that carried it.
@@ -471,7 +498,7 @@ impl Trace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{HeaderJson, OutcomeJson};
+    use crate::record::{HeaderJson, OutcomeJson, ProbeJson};
     use crate::time::{Duration, Instant};
     use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -603,6 +630,30 @@ mod tests {
         call.outcome =
             Some(OutcomeJson { kind: "cancelled".into(), ended_by: Some("local".into()), ..Default::default() });
         assert!(summary(&call, true).starts_with("cancelled, ended by local\n"));
+    }
+
+    #[test]
+    fn a_summary_says_how_it_sounded() {
+        let mut media = MediaJson { codec: Some("PCMU".into()), ..MediaJson::default() };
+        (media.sent.packets, media.received.packets) = (3, 2);
+        let told = |media: &MediaJson| summary(&CallJson { media: Some(media.clone()), ..CallJson::default() }, false);
+        let has = |text: &str, line: &str| assert!(text.lines().any(|told| told == line), "no `{line}` in {text}");
+        // As a version that measured no sound wrote it down.
+        let text = told(&media);
+        has(&text, "  media     PCMU, 3 packets sent, 2 received");
+        assert!(!text.contains("quality") && !text.contains("keys") && !text.contains("probe"), "{text}");
+        media.srtp = Some("AES_CM_128_HMAC_SHA1_80".into());
+        media.explained = "both ways".into();
+        (media.sent.digits, media.received.jitter_ms, media.round_trip_ms) = (4, Some(0.25), Some(1.5));
+        media.probe =
+            Some(ProbeJson { found: true, round_trip_ms: Some(80.0), similarity: 0.99, ..Default::default() });
+        let text = told(&media);
+        has(&text, "  media     PCMU by AES_CM_128_HMAC_SHA1_80, both ways");
+        has(&text, "  quality   jitter 0.25 ms, round trip 1.5 ms");
+        has(&text, "  keys      4 sent, 0 received");
+        has(&text, "  probe     came back after 80 ms, 99 % alike");
+        media.probe = Some(ProbeJson::default());
+        has(&told(&media), "  probe     did not come back");
     }
 
     #[test]

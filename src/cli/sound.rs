@@ -8,13 +8,15 @@ use crate::call::digit::Step;
 use crate::call::{Codec, Direction, MediaPrefs, Srtp};
 use crate::media::desk::Sink;
 use crate::media::source::{Fed, Feed, Playlist, Sound, Tone};
-use crate::media::voice::Voice;
+use crate::media::voice::{Filled, Source, Voice};
 use crate::media::wav::{self, Wav, WavError};
 use crate::time::Duration;
 use crate::transport::{Call, RecordLimit, Recorded, Recorder, Recording};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::{Arc, OnceLock};
 
 /// The name of stdin and stdout among files.
 pub(super) const STDIO: &str = "-";
@@ -27,7 +29,11 @@ pub(super) struct Speech {
     words: Words,
     sounds: Vec<Sound>,
     codecs: Vec<Codec>,
+    /// The rates of these, so many samples a second.
+    rates: Vec<u32>,
     srtp: Srtp,
+    /// What was wrong with what came from stdin.
+    fault: Arc<OnceLock<String>>,
 }
 
 impl Speech {
@@ -54,8 +60,10 @@ impl Speech {
                 "--play - is what comes from stdin until its end: name nothing beside it",
             ));
         }
-        let sounds = words.play.iter().filter(is_file).map(|path| read(path, &rates));
-        Ok(Self { words: words.clone(), sounds: sounds.collect::<Result<_, Unready>>()?, codecs, srtp })
+        let usage = |error| Unready::new(Exit::Usage, format!("--play {error}"));
+        let sounds = words.play.iter().filter(is_file).map(|path| read(path, &rates).map_err(usage));
+        let sounds = sounds.collect::<Result<_, Unready>>()?;
+        Ok(Self { words: words.clone(), sounds, codecs, rates, srtp, fault: Arc::default() })
     }
 
     /// What is offered and taken.
@@ -87,18 +95,33 @@ impl Speech {
         } else if !self.sounds.is_empty() {
             Voice::Source(Box::new(Playlist::new(self.sounds.clone())))
         } else if self.is_open_ended() {
-            Voice::Source(Box::new(stdin()?))
+            Voice::Source(Box::new(Stdin::start(self.fault.clone())?))
         } else {
             Voice::Silent
         });
         Ok(())
     }
+
+    /// What was wrong with what was said, as far as is known by now.
+    pub(super) fn fault(&self) -> Option<&str> {
+        self.fault.get().map(String::as_str)
+    }
+
+    /// The sound of a file that is chosen while a call is up. What might never end, as a pipe, is none.
+    ///
+    /// # Errors
+    /// Why it is no sound.
+    pub(super) fn sound(&self, path: &Path) -> Result<Sound, String> {
+        match std::fs::metadata(path) {
+            Ok(kind) if !kind.is_file() => Err(format!("{}: it is not a file", path.display())),
+            _ => read(path, &self.rates),
+        }
+    }
 }
 
 /// The sound of a file.
-fn read(path: &Path, rates: &[u32]) -> Result<Sound, Unready> {
-    let wrong =
-        |error: &dyn std::fmt::Display| Unready::new(Exit::Usage, format!("--play {}: {error}", path.display()));
+fn read(path: &Path, rates: &[u32]) -> Result<Sound, String> {
+    let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let file = std::fs::File::open(path).map_err(|error| wrong(&error))?;
     let mut octets = Vec::new();
     file.take(MOST).read_to_end(&mut octets).map_err(|error| wrong(&error))?;
@@ -106,38 +129,83 @@ fn read(path: &Path, rates: &[u32]) -> Result<Sound, Unready> {
 }
 
 /// What comes from stdin, read by a thread of its own: a WAV, or bare samples of 16 bits in one channel at 8000 Hz.
-fn stdin() -> Result<Fed, String> {
+struct Stdin {
+    /// Comes once it is known what it is.
+    begun: Receiver<Fed>,
+    fed: Option<Fed>,
+}
+
+impl Stdin {
+    /// Begins to read; `fault` becomes what is wrong with it.
+    ///
+    /// # Errors
+    /// The system's.
+    fn start(fault: Arc<OnceLock<String>>) -> Result<Self, String> {
+        let (begin, begun) = channel();
+        let read = move || {
+            if let Err(why) = pump(&begin) {
+                // It is set once.
+                let _ = fault.set(format!("--play -: {why}"));
+            }
+        };
+        let thread = std::thread::Builder::new().name("sipcall-stdin".to_owned()).spawn(read);
+        thread.map(|_| Self { begun, fed: None }).map_err(|error| format!("--play -: {error}"))
+    }
+}
+
+impl Source for Stdin {
+    fn fill(&mut self, rate: u32, frame: &mut [i16]) -> Filled {
+        if self.fed.is_none() {
+            match self.begun.try_recv() {
+                Ok(fed) => self.fed = Some(fed),
+                Err(TryRecvError::Empty) => return Filled::Nothing,
+                Err(TryRecvError::Disconnected) => return Filled::Over,
+            }
+        }
+        self.fed.as_mut().map_or(Filled::Over, |fed| fed.fill(rate, frame))
+    }
+}
+
+/// Reads stdin until its end, or until nobody plays it any more.
+fn pump(begin: &Sender<Fed>) -> Result<(), String> {
     let mut input = std::io::stdin().lock();
     let mut head = vec![0; HEAD];
-    let read = fill(&mut input, &mut head).map_err(|error| format!("stdin: {error}"))?;
+    let read = fill(&mut input, &mut head).map_err(|error| error.to_string())?;
     head.truncate(read);
     // Each piece is read as a file of its own that begins as the whole does.
     let (start, rate, frame) = match Wav::parse(&head) {
         Ok(wav) => (data_at(&head).unwrap_or(head.len()), wav.rate, wav.format.octets() * usize::from(wav.channels)),
+        Err(WavError::NotWav) if read == 0 => return Err("nothing came".to_owned()),
         Err(WavError::NotWav) => (0, RAW, 2),
-        Err(error) => return Err(format!("stdin: {error}")),
+        Err(error) => return Err(error.to_string()),
     };
     let mut piece = head.split_off(start);
-    let header = if start == 0 { wav::header(RAW, 1).to_vec() } else { head };
+    // What follows the sound of a WAV is none.
+    let mut left = usize::MAX;
+    let mut header = wav::header(RAW, 1).to_vec();
+    if let Some(length) = head.last_chunk_mut() {
+        left = Some(u32::from_le_bytes(*length) as usize).filter(|length| *length > 0).unwrap_or(left);
+        *length = u32::MAX.to_le_bytes();
+        header = head;
+    }
     let (feed, fed) = Feed::new(rate);
+    // Without anybody to play it, the first piece finds out.
+    let _ = begin.send(fed);
     let length = (rate / 25) as usize * frame;
-    let read = move || {
-        let mut input = std::io::stdin().lock();
-        loop {
-            let sound = [header.as_slice(), &piece].concat();
-            let samples = Wav::parse(&sound).map(|wav| wav.mono().collect()).unwrap_or_default();
-            piece.resize(length, 0);
-            if !feed.push(samples) {
-                return;
-            }
-            match fill(&mut input, &mut piece) {
-                Ok(0) | Err(_) => return,
-                Ok(read) => piece.truncate(read),
-            }
+    loop {
+        piece.truncate(left);
+        left -= piece.len();
+        let sound = [header.as_slice(), &piece].concat();
+        let samples = Wav::parse(&sound).map(|wav| wav.mono().collect()).map_err(|error| error.to_string())?;
+        if !feed.push(samples) || left == 0 {
+            return Ok(());
         }
-    };
-    std::thread::Builder::new().name("sipcall-stdin".to_owned()).spawn(read).map_err(|error| error.to_string())?;
-    Ok(fed)
+        piece.resize(length, 0);
+        match fill(&mut input, &mut piece).map_err(|error| error.to_string())? {
+            0 => return Ok(()),
+            read => piece.truncate(read),
+        }
+    }
 }
 
 /// Octets that are read of stdin before it is known what it is.

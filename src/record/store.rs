@@ -1,6 +1,7 @@
 //! The store: a SQLite file that knows of every call before its INVITE leaves.
 
 use super::json::{CallJson, Told};
+use super::media::ProbeJson;
 use super::messages::Kept;
 use super::schema;
 use super::sign::{Sign, make_file};
@@ -296,6 +297,19 @@ impl Store {
             .and_then(|mut update| {
                 update.execute(params![call.to_string(), text(&told.plivo), text(&told.webhooks), uuid])
             })
+            .map(drop)
+            .map_err(|error| StoreError::of(&self.path, error))
+    }
+
+    /// Adds to an ended call what a probe found in its sound. A call that is not there is none of ours.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit).
+    pub fn probed(&mut self, call: RecordId, probe: &ProbeJson) -> Result<(), StoreError> {
+        let probe = serde_json::to_value(probe).unwrap_or_default().to_string();
+        self.db
+            .prepare_cached("UPDATE call SET json = json_set(json, '$.media.probe', json(?2)) WHERE id = ?1")
+            .and_then(|mut update| update.execute(params![call.to_string(), probe]))
             .map(drop)
             .map_err(|error| StoreError::of(&self.path, error))
     }

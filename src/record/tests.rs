@@ -102,6 +102,35 @@ fn what_others_tell_of_a_call_is_added_to_it() {
 }
 
 #[test]
+fn what_a_probe_found_is_added_to_its_call() {
+    let (_kept, path) = directory();
+    let mut store = open(&path);
+    store.ended(&record(intent(1))).unwrap();
+    let probe = ProbeJson { found: true, round_trip_ms: Some(80.5), similarity: 0.999, ..ProbeJson::default() };
+    store.probed(intent(1).id, &probe).unwrap();
+    store.probed(intent(2).id, &probe).unwrap();
+    let mut call = CallJson::ended(&record(intent(1)), &Told::default());
+    call.media.as_mut().unwrap().probe = Some(probe);
+    assert_eq!(store.find("last").unwrap().call, call);
+}
+
+#[test]
+fn a_call_of_a_version_that_measured_no_sound_is_read() {
+    let mut old: serde_json::Value = serde_json::from_str(include_str!("call.golden.json")).unwrap();
+    old["media"] = serde_json::json!({
+        "codec": "PCMU", "ptime_ms": 20, "direction": "sendrecv", "local": "127.0.0.1:40002",
+        "remote_sdp": "127.0.0.1:40100", "remote_seen": null,
+        "sent": { "packets": 250, "bytes": 43000 },
+        "received": { "packets": 250, "lost": null, "late": null, "duplicate": null, "jitter_ms": null,
+            "first_ms": null, "mos": null },
+        "verdict": "two_way"
+    });
+    let media = serde_json::from_value::<CallJson>(old).unwrap().media.unwrap();
+    assert_eq!((media.sent.packets, media.received.packets, media.verdict.as_str()), (250, 250, "two_way"));
+    assert_eq!((media.explained.as_str(), media.probe, media.received.mos), ("", None, None));
+}
+
+#[test]
 fn a_call_that_was_never_admitted_is_added_at_its_end() {
     let (_kept, path) = directory();
     let mut store = open(&path);

@@ -15,12 +15,16 @@ Examples:
   sipcall listen --no-register --reject 486 --once
   sipcall listen --account work --redirect sip:bob@192.0.2.7
   sipcall listen --account work --exec ./answer.sh --max-calls 4
+  sipcall listen --no-register --play hello.wav --record call.wav --once
+  sipcall listen --no-register --echo
   sipcall listen --sandbox=127.0.0.1:8080 -u alice
 
 CMD of --exec is run by sh -c for each call. Its stdin gets the event `incoming` as a line of JSON and then each
 later event of that call; it is closed when the call has ended. Each line of its stdout is a command:
   ring [CODE]            answer              header NAME=VALUE (before answer)
   reject CODE [REASON]   redirect URI...     hangup              wait TIME
+  play FILE (in place of what is said)       dial KEYS           (both after answer)
+`dtmf` is an event for each key that the caller presses, `played` says that a file has ended.
 If it ends without a decision, the caller gets 480, or 500 if it failed.
 
 --output jsonl prints each event, --output json each call as it ends. SIGUSR1 prints on stderr how much is alive.

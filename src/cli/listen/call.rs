@@ -4,16 +4,19 @@ use super::order::Order;
 use super::script::{Heard, Script};
 use super::tell::Party;
 use crate::agent::{Accept, Answer};
-use crate::call::{CallRecord, Outcome, Session};
+use crate::call::{CallRecord, DigitWay, Outcome, Session};
 use crate::cli::headers::{Headers, Held};
 use crate::cli::output::Happened;
 use crate::cli::sound::{Speech, Tape, Tapes};
+use crate::media::source::Playlist;
+use crate::media::voice::Voice;
 use crate::record::{CallJson, Told};
 use crate::time::Duration;
 use crate::transport::{AnswerError, Call, CallEvent, Incoming};
 use crate::wire::Status;
 use std::collections::VecDeque;
 use std::future::pending;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -168,6 +171,9 @@ impl Desk {
                 Said::Order(Order::HangUp) => {
                     return Err(self.refuse(&mut incoming, Answer::new(Status::TEMPORARILY_UNAVAILABLE)).await);
                 }
+                Said::Order(Order::Play(_) | Order::Dial(_)) => {
+                    self.note("it is not answered yet: that command comes too early".to_owned()).await;
+                }
                 Said::Nonsense(why) => self.note(why).await,
                 Said::Over(true) => {
                     return Err(self.refuse(&mut incoming, Answer::new(Status::TEMPORARILY_UNAVAILABLE)).await);
@@ -185,7 +191,7 @@ impl Desk {
         let Some(mut events) = call.events() else { return Fate::Lost };
         let tape = self.tape(&call).await;
         let mut hang_up_at: Option<Instant> = None;
-        let mut leaves = false;
+        let (mut leaves, mut chosen) = (false, false);
         loop {
             let talked = async {
                 match hang_up_at {
@@ -199,7 +205,8 @@ impl Desk {
                     Some(CallEvent::Answered(_)) => {
                         hang_up_at = self.policy.talk.and_then(|talk| Instant::now().checked_add(talk));
                         self.tell(self.party.answered()).await;
-                        if let Err(why) = self.policy.speech.say(&call) {
+                        // What the command has chosen since it said `answer` stands.
+                        if !chosen && let Err(why) = self.policy.speech.say(&call) {
                             self.note(why).await;
                         }
                     }
@@ -207,6 +214,9 @@ impl Desk {
                     Some(CallEvent::Ended(record)) => {
                         if let Some(Err(why)) = tape.map(Tape::finish) {
                             self.unwritten(why).await;
+                        }
+                        if let Some(why) = self.policy.speech.fault().map(str::to_owned) {
+                            self.note(why).await;
                         }
                         return self.ended(record).await;
                     }
@@ -224,10 +234,29 @@ impl Desk {
                 said = self.orders.next() => match said {
                     Said::Order(Order::HangUp) => call.end(),
                     Said::Order(Order::Wait(time)) => self.orders.wait(time),
+                    Said::Order(Order::Play(path)) => chosen |= self.play(&call, path).await,
+                    Said::Order(Order::Dial(steps)) => call.dial(steps, DigitWay::Rtp),
                     Said::Order(_) => self.note("it is answered already: that command comes too late".to_owned()).await,
                     Said::Nonsense(why) => self.note(why).await,
                     Said::Over(_) => {}
                 },
+            }
+        }
+    }
+
+    /// Has our end say a file. False if it is no sound; the call goes on as it was.
+    async fn play(&mut self, call: &Call, path: PathBuf) -> bool {
+        let policy = self.policy.clone();
+        // It may take a while.
+        let sound = tokio::task::spawn_blocking(move || policy.speech.sound(&path)).await;
+        match sound.unwrap_or_else(|error| Err(error.to_string())) {
+            Ok(sound) => {
+                call.play(Voice::Source(Box::new(Playlist::new([sound]))));
+                true
+            }
+            Err(why) => {
+                self.note(format!("play {why}")).await;
+                false
             }
         }
     }

@@ -1,9 +1,11 @@
 //! What is to be done with a call: one command a line, whether a script says it or the flags do.
 
+use crate::call::digit::Step;
 use crate::cli::args::refusal;
 use crate::cli::config::duration;
 use crate::time::Duration;
 use crate::wire::{Scheme, Status, UriBuf};
+use std::path::PathBuf;
 
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +20,10 @@ pub(super) enum Order {
     Reject(Status, Option<String>),
     /// 302, with these URIs.
     Redirect(Vec<String>),
+    /// A file that is said, in place of what was said before.
+    Play(PathBuf),
+    /// Keys that are pressed.
+    Dial(Vec<Step>),
     /// The end: BYE, or 480 before the answer.
     HangUp,
     /// Nothing, for so long.
@@ -56,7 +62,10 @@ impl Order {
             }
             "redirect" => Self::redirect(rest.split_whitespace())?,
             "wait" => Self::Wait(duration(rest)?.min(LONGEST)),
-            _ => return Err("write ring, answer, header, reject, redirect, hangup or wait".to_owned()),
+            "play" if rest.is_empty() => return Err("write play FILE".to_owned()),
+            "play" => Self::Play(rest.into()),
+            "dial" => Self::Dial(Step::parse(rest).map_err(|error| error.to_string())?),
+            _ => return Err("write ring, answer, header, reject, redirect, play, dial, hangup or wait".to_owned()),
         }))
     }
 
@@ -105,6 +114,8 @@ mod tests {
         assert_eq!(read("redirect bob@h tel:+1555"), Some(Order::Redirect(two)));
         assert_eq!(read("wait 500ms"), Some(Order::Wait(Duration::from_millis(500))));
         assert_eq!(read("wait 9999d"), Some(Order::Wait(LONGEST)));
+        assert_eq!(read("play  two words.wav "), Some(Order::Play("two words.wav".into())));
+        assert_eq!(read("dial 1w#"), Some(Order::Dial(Step::parse("1w#").unwrap())));
         assert_eq!((read("answer"), read("hangup")), (Some(Order::Answer), Some(Order::HangUp)));
     }
 
@@ -126,6 +137,9 @@ mod tests {
             "wait",
             "wait x",
             "reject 486 a\u{7}b",
+            "play",
+            "dial",
+            "dial 12x",
             "BYE",
         ] {
             assert!(Order::parse(line).is_err(), "{line}");
