@@ -42,6 +42,14 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
     for warning in warnings {
         printer.note(&warning);
     }
+    let plan = Plan {
+        args,
+        request,
+        speech,
+        until,
+        #[cfg(feature = "audio-device")]
+        card: args.device.then(super::device::Card::open).transpose()?,
+    };
     let mut sandbox = Guest::named(&args.way, config, args.who.user.as_deref(), || Ok(settings), printer).await?;
     let identity = match &sandbox {
         Some(guest) => Some(guest.identity(config)),
@@ -58,7 +66,7 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
     let registered = if registers { within(until, phone.register(printer)).await.map(drop) } else { Ok(()) };
     let is_registered = registers && registered.is_ok();
     let mut placed = match registered {
-        Ok(()) => call(Plan { args, request, speech, until }, config, &mut phone, sandbox.as_mut(), printer).await,
+        Ok(()) => call(plan, config, &mut phone, sandbox.as_mut(), printer).await,
         Err(unready) => Err(unready),
     };
     let signals = [Exit::Interrupted, Exit::Terminated, Exit::HungUp];
@@ -121,7 +129,12 @@ struct Placed {
     probe: Option<ProbeJson>,
     /// What is missing of the recording.
     unrecorded: Option<String>,
+    /// Whether something that was to be said could not be.
+    unsaid: bool,
 }
+
+/// For what is under way when the last of what is said has left.
+const TAIL: Duration = Duration::from_millis(300);
 
 /// What a call is to be.
 struct Plan<'a> {
@@ -129,13 +142,10 @@ struct Plan<'a> {
     request: CallRequest,
     speech: Speech,
     /// When `--max-time` is over.
-    /// Whether something that was to be said could not be.
-    unsaid: bool,
     until: Option<tokio::time::Instant>,
+    #[cfg(feature = "audio-device")]
+    card: Option<super::device::Card>,
 }
-/// For what is under way when the last of what is said has left.
-const TAIL: Duration = Duration::from_millis(300);
-
 
 impl Plan<'_> {
     /// The keys to press.
@@ -151,18 +161,32 @@ impl Plan<'_> {
         let said = self.speech.length().map(|length| length + TAIL).max(pressing);
         config.time("talk").or_else(|| match said {
             _ if self.speech.is_open_ended() => None,
+            #[cfg(feature = "audio-device")]
+            _ if self.card.is_some() => None,
             _ if self.args.probe => Some(probe::LASTS),
             said => Some(said.unwrap_or(USUAL)),
         })
     }
 
     /// It is answered: what is to be said is said.
-    fn begin(&self, call: &Call, printer: &mut Printer) {
+    fn begin(&mut self, call: &Call, printer: &mut Printer) {
+        #[cfg(feature = "audio-device")]
+        if let Some(card) = &mut self.card {
+            match card.begin() {
+                Ok(said) => said.into_iter().for_each(|said| call.play(Voice::Source(Box::new(said)))),
+                Err(why) => printer.error(&why),
+            }
+            return self.press(call);
+        }
         if self.args.probe {
             call.play(Voice::Source(Box::new(probe::Signal::default())));
         } else if let Err(why) = self.speech.say(call) {
             printer.error(&why);
         }
+        self.press(call);
+    }
+
+    fn press(&self, call: &Call) {
         let keys = self.keys();
         if !keys.is_empty() {
             call.dial(keys, self.args.dtmf_mode.into());
@@ -203,6 +227,10 @@ async fn call(
         let (probe, ear) = Probe::new();
         ears.0.push(Box::new(ear));
         probing = Some(probe);
+    }
+    #[cfg(feature = "audio-device")]
+    if let Some(ear) = plan.card.as_mut().and_then(super::device::Card::ear) {
+        ears.0.push(Box::new(ear));
     }
     let call = phone.client.invite(plan.request.clone()).await;
     let mut call = call.map_err(|error| Unready::new(Exit::Usage, error))?;

@@ -7,6 +7,8 @@ mod ask;
 mod bench;
 pub mod calls;
 pub mod config;
+#[cfg(feature = "audio-device")]
+mod device;
 pub mod exit;
 pub mod expect;
 mod guest;

@@ -128,6 +128,12 @@ impl Feed {
     pub fn push(&self, piece: Vec<i16>) -> bool {
         self.pieces.send(piece).is_ok()
     }
+
+    /// Adds a piece if there is room, and leaves it out if not: for whoever must not wait.
+    pub fn offer(&self, piece: Vec<i16>) {
+        // What is too much, or for nobody, is lost.
+        let _ = self.pieces.try_send(piece);
+    }
 }
 
 /// The [`Source`] of a [`Feed`]. It is over when the feed is dropped and all of it was said.

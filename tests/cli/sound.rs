@@ -271,6 +271,18 @@ fn what_cannot_be_said_or_recorded_is_told_before_anybody_is_called() {
     assert_eq!(peer.came(), Vec::<String>::new());
 }
 
+#[cfg(feature = "audio-device")]
+#[test]
+fn without_a_sound_card_nobody_is_called() {
+    let home = Home::new();
+    let peer = Peer::silent();
+    let mut caller = home.caller(peer.addr, "--device");
+    // For the sound system this machine has no card, whatever it has.
+    let run = finish(start(caller.env("ALSA_CONFIG_PATH", "/dev/null")));
+    told(&run, 3, &["--device", "microphone"]);
+    assert_eq!(peer.came(), Vec::<String>::new());
+}
+
 #[test]
 fn a_listener_tells_before_it_listens_what_it_cannot_say() {
     let home = Home::new();

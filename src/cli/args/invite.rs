@@ -57,6 +57,10 @@ pub struct InviteArgs {
     /// Says something known, and looks for it in what comes back: for echo services. Exits 46 if it is not there
     #[arg(long, conflicts_with_all = ["play", "tone", "echo", "no_media"], help_heading = "Sound")]
     pub probe: bool,
+    /// Talks by the sound card: says what the microphone hears, and the call is heard on the loudspeaker
+    #[cfg(feature = "audio-device")]
+    #[arg(long, conflicts_with_all = ["play", "tone", "echo", "probe", "no_media"], help_heading = "Sound")]
+    pub device: bool,
     /// Presses keys once it is answered: 0-9, *, #, A-D; w waits half a second, W a whole one
     #[arg(long, value_name = "KEYS", value_parser = digits, help_heading = "Sound")]
     pub dtmf: Option<String>,
