@@ -202,6 +202,8 @@ fn a_codec_is_chosen_and_one_that_is_none_is_wrong_usage() {
         let run = home.run(&format!("{command} --codec pcmu,g729")).expect(2);
         assert!(run.err.contains("write a list of pcmu, pcma, g722"), "{}", run.err);
     }
+    let mut command = home.command("invite sip:bob@127.0.0.1");
+    told(&finish(start(command.env("SIPCALL_CODEC", "g729"))), 3, &["SIPCALL_CODEC", "write a list of pcmu"]);
     // One that the other side does not take is a matter of the call.
     let listener = Listener::start(&home, "--codec pcma --no-store --once");
     let call = home.invite(listener.at(), "--codec pcmu").expect(45).json();
@@ -265,7 +267,15 @@ fn what_cannot_be_said_or_recorded_is_told_before_anybody_is_called() {
     told(&run("--play - --play text.wav"), 2, &["--play -", "nothing beside"]);
     told(&run("--record nowhere/call.wav"), 23, &["--record nowhere/call.wav", "No such file"]);
     told(&run("--srtp required"), 2, &["--srtp-in-clear"]);
-    for flags in ["--dtmf 12x", "--tone 5", "--tone 440 --echo", "--probe --tone 440", "--no-media --record a.wav"] {
+    for flags in [
+        "--dtmf 12x",
+        "--tone 5",
+        "--tone 440 --echo",
+        "--probe --tone 440",
+        "--min-mos 5",
+        "--min-mos nan",
+        "--no-media --record a.wav",
+    ] {
         run(flags).expect(2);
     }
     assert_eq!(peer.came(), Vec::<String>::new());

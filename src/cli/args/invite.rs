@@ -52,7 +52,7 @@ pub struct InviteArgs {
     #[arg(long, conflicts_with = "no_media")]
     pub require_rtp: bool,
     /// Exits 70 unless the sound that arrives is worth so much of an opinion score (1 to 4.5)
-    #[arg(long, value_name = "SCORE", conflicts_with = "no_media")]
+    #[arg(long, value_name = "SCORE", value_parser = score, conflicts_with = "no_media")]
     pub min_mos: Option<f64>,
     /// Says something known, and looks for it in what comes back: for echo services. Exits 46 if it is not there
     #[arg(long, conflicts_with_all = ["play", "tone", "echo", "no_media"], help_heading = "Sound")]
@@ -100,4 +100,9 @@ pub struct InviteArgs {
     /// Where the record goes.
     #[command(flatten)]
     pub kept: Kept,
+}
+
+fn score(text: &str) -> Result<f64, String> {
+    let score = text.parse().ok().filter(|score| (1.0..=4.5).contains(score));
+    score.ok_or_else(|| "write a score from 1 to 4.5".to_owned())
 }

@@ -1,5 +1,6 @@
 //! The keys of a configuration, and what their values look like.
 
+use crate::cli::args::codecs;
 use crate::time::Duration;
 use std::net::SocketAddr;
 
@@ -16,6 +17,8 @@ pub(super) enum Kind {
     Time,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// A list of codecs.
+    Codecs,
     /// A table of names and values.
     Pairs,
     /// Address and port, or nothing.
@@ -42,7 +45,7 @@ pub(super) const TOP: [(&str, Kind); 16] = [
     ("bind", Kind::Address),
     ("sandbox", Kind::Text),
     ("talk", Kind::Time),
-    ("codec", Kind::Text),
+    ("codec", Kind::Codecs),
     ("srtp", Kind::Word(&["off", "sdes", "required"])),
     ("ring_timeout", Kind::Time),
     ("max_time", Kind::Time),
@@ -100,6 +103,7 @@ impl Kind {
             Self::Flag => Err(FLAG.to_owned()),
             Self::Time if text.is_empty() => Ok(()),
             Self::Time => duration(text).map(drop),
+            Self::Codecs => codecs(text).map(drop),
             Self::Word(words) if words.contains(&text) => Ok(()),
             Self::Word(words) => Err(one_of(words)),
         }
@@ -113,7 +117,7 @@ impl Kind {
             Self::Address => ADDRESS.to_owned(),
             Self::Word(words) => one_of(words),
             Self::Pairs => "write a table, as in { Customer = \"42\" }".to_owned(),
-            Self::Text | Self::Secret | Self::User | Self::Hidden => "write a text in quotes".to_owned(),
+            Self::Text | Self::Secret | Self::User | Self::Hidden | Self::Codecs => "write a text in quotes".to_owned(),
         }
     }
 }
