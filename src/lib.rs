@@ -37,7 +37,10 @@
 //! # }
 //! ```
 //!
-//! Its own page has two of them call each other.
+//! Its own page has two of them call each other. A call has sound: its own end says a file, a tone, an echo or whatever a
+//! program feeds (`Call::play`), somebody listens to both ends (`Call::record`), keys are pressed (`Call::dial`) and calls
+//! are put together (`Call::join`). All of that is [`media`], which is a value as the agent is: packets and time go in,
+//! packets and events come out.
 //!
 //! # Without
 //!
@@ -79,9 +82,9 @@
 //! # Features
 //!
 //! None is the pure core. `audio` adds MP3 and SRTP to `media`, `opus` the codec of that name (built from C, with
-//! cmake); `net` adds `transport`, with `audio`; `store` the
-//! SQLite records, `sandbox` the Plivo on one's own machine, `cli` (the default) the command, `rsip` conversions to the
-//! crate of that name and back. A feature adds and never changes behaviour.
+//! cmake); `net` adds `transport`, with `audio`; `store` the SQLite records, `sandbox` the Plivo on one's own machine,
+//! `cli` (the default) the command, `audio-device` its `invite --device` (the sound card, by ALSA), `rsip` conversions to
+//! the crate of that name and back. A feature adds and never changes behaviour.
 
 #![forbid(unsafe_code)]
 

@@ -128,6 +128,54 @@ impl Call {
 
     /// Has our end say this from now on, in place of what it said before; [`MediaEvent::Played`](crate::call::MediaEvent::Played) tells when a source has
     /// ended. What is said before anything was agreed is kept until then.
+    ///
+    /// ```
+    /// use sipcall::media::{desk::Sink, probe::align, source::Tone, voice::Voice};
+    /// # use sipcall::agent::{Accept, AgentConfig, CallRequest, Serve, Transport};
+    /// # use sipcall::transport::{Client, ClientConfig, DriverConfig};
+    /// use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+    ///
+    /// /// What was said and heard in 20 ms.
+    /// struct Ear(UnboundedSender<(Vec<i16>, Vec<i16>)>);
+    ///
+    /// impl Sink for Ear {
+    ///     fn take(&mut self, _rate: u32, said: &[i16], heard: &[i16]) {
+    ///         let _ = self.0.send((said.to_vec(), heard.to_vec()));
+    ///     }
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let serve = Serve { methods: vec![sipcall::wire::Method::Invite], ..Serve::default() };
+    /// # let listen = vec![(Transport::Udp, "127.0.0.1:0".parse()?)];
+    /// # let bob = Client::bind(ClientConfig {
+    /// #     agent: AgentConfig { serve, ..AgentConfig::default() },
+    /// #     driver: DriverConfig { listen, ..DriverConfig::default() },
+    /// #     ..ClientConfig::default()
+    /// # })?;
+    /// # let mut calls_for_bob = bob.incoming();
+    /// # let (_, address) = bob.locals()[0];
+    /// # let alice = Client::bind(ClientConfig::default())?;
+    /// # let uri = sipcall::wire::UriBuf::parse(format!("sip:bob@{address}"))?;
+    ///
+    /// let mut call = alice.invite(CallRequest::new(uri)).await?;
+    /// let taken = calls_for_bob.recv().await.expect("the INVITE").accept(Accept::default()).await?;
+    /// // Bob is an echo; Alice says a tone and listens.
+    /// taken.play(Voice::Echo);
+    /// call.answered().await?;
+    /// call.play(Voice::Source(Box::new(Tone::new(440))));
+    /// let (ear, mut frames) = unbounded_channel();
+    /// call.record(Some(Box::new(Ear(ear))));
+    ///
+    /// let (mut said, mut heard) = (Vec::new(), Vec::new());
+    /// while heard.len() < 4000 {
+    ///     let frame = frames.recv().await.expect("20 ms");
+    ///     said.extend(frame.0);
+    ///     heard.extend(frame.1);
+    /// }
+    /// assert!(align(&said[..1600], &heard, 8000).similarity > 0.9);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn play(&self, voice: Voice) {
         let stream = self.stream();
         self.client.media.command(move |desk, _| desk.play(stream, voice));
