@@ -248,6 +248,9 @@ pub(super) fn line(event: &SandboxEvent) -> (&'static str, String) {
         SandboxEvent::BadXml { error, .. } => ("xml", error.clone()),
         SandboxEvent::Spoke { text, .. } => ("speaks", format!("\"{text}\"")),
         SandboxEvent::Played { url, .. } => ("plays", url.clone()),
+        SandboxEvent::Recorded { id, length, .. } => {
+            ("recorded", format!("{:.1} s: /recordings/{id}.wav", length.as_secs_f64()))
+        }
         SandboxEvent::Waits { lasts, .. } => ("waits", format!("{} s", lasts.as_secs())),
         SandboxEvent::Silent { why, .. } => ("sound", why.clone()),
         SandboxEvent::NotBuilt { element, .. } => ("xml", format!("<{element}> is not built yet: passed over")),

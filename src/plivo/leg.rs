@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 
 use super::causes::{Cause, Source};
 use super::rules::WireHeader;
+use crate::time::Duration;
 
 /// Who started the call, seen from the platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,9 @@ pub enum Moment<'a> {
     Answer,
     /// The callee rings: `Event=Ring`.
     Ring,
+    /// A recording is over: `Event=Redirect`, as of every action URL, or `Event=Record` for its callback URL. Plivo
+    /// documents neither.
+    Recorded(&'a Recorded),
     /// The call is over: `Event=Hangup`.
     Hangup(&'a Ended),
 }
@@ -60,9 +64,28 @@ impl Moment<'_> {
         match self {
             Self::Answer => "StartApp",
             Self::Ring => "Ring",
+            Self::Recorded(Recorded { digits: Some(_), .. }) => "Redirect",
+            Self::Recorded(_) => "Record",
             Self::Hangup(_) => "Hangup",
         }
     }
+}
+
+/// A recording that is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// `RecordUrl`.
+    pub url: String,
+    /// `RecordingID`.
+    pub id: String,
+    /// `RecordingDuration`, in whole seconds, and `RecordingDurationMs`.
+    pub length: Duration,
+    /// `RecordingEndMs`; `RecordingStartMs` is so much earlier as it is long.
+    pub ended_ms: u64,
+    /// `Digits`: the key that ended it, or nothing. The callback URL is not told.
+    pub digits: Option<String>,
+    /// Whether the call lasts.
+    pub goes_on: bool,
 }
 
 /// How a leg ended.
@@ -118,12 +141,21 @@ impl Leg {
             match moment {
                 Moment::Answer if outbound => "in-progress",
                 Moment::Answer | Moment::Ring => "ringing",
+                Moment::Recorded(recorded) => {
+                    if recorded.goes_on {
+                        "in-progress"
+                    } else {
+                        "completed"
+                    }
+                }
                 Moment::Hangup(ended) => self.final_status(ended),
             },
         );
         params.put("Event", moment.event());
-        if let Moment::Hangup(ended) = moment {
-            self.put_end(&mut params, ended);
+        match moment {
+            Moment::Answer | Moment::Ring => {}
+            Moment::Recorded(recorded) => put_recorded(&mut params, recorded),
+            Moment::Hangup(ended) => self.put_end(&mut params, ended),
         }
         params.0
     }
@@ -153,6 +185,19 @@ impl Leg {
             params.put("AnswerTime", time(answered, SECONDS));
         }
         params.put("EndTime", time(ended.ended_ms, SECONDS));
+    }
+}
+
+fn put_recorded(params: &mut Params, recorded: &Recorded) {
+    let ms = u64::try_from(recorded.length.as_millis()).unwrap_or(u64::MAX);
+    params.put("RecordUrl", &recorded.url);
+    params.put("RecordingID", &recorded.id);
+    params.put("RecordingDuration", recorded.length.as_secs().to_string());
+    params.put("RecordingDurationMs", ms.to_string());
+    params.put("RecordingStartMs", recorded.ended_ms.saturating_sub(ms).to_string());
+    params.put("RecordingEndMs", recorded.ended_ms.to_string());
+    if let Some(digits) = &recorded.digits {
+        params.put("Digits", digits);
     }
 }
 
@@ -256,6 +301,38 @@ mod tests {
         for (name, expected) in table {
             assert_eq!(value(&params, name), Some(expected), "{name}");
         }
+    }
+
+    #[test]
+    fn a_recording_is_told_with_its_place_and_times_and_its_key_to_the_action_alone() {
+        let mut recorded = Recorded {
+            url: "http://h/r.wav".into(),
+            id: "r".into(),
+            length: Duration::from_millis(2_960),
+            ended_ms: 1_586_345_680_001,
+            digits: Some("#".into()),
+            goes_on: true,
+        };
+        let table = [
+            ("Event", "Redirect"),
+            ("CallStatus", "in-progress"),
+            ("RecordUrl", "http://h/r.wav"),
+            ("RecordingID", "r"),
+            ("RecordingDuration", "2"),
+            ("RecordingDurationMs", "2960"),
+            ("RecordingStartMs", "1586345677041"),
+            ("RecordingEndMs", "1586345680001"),
+            ("Digits", "#"),
+            ("X-PH-callerId", "Sample"),
+        ];
+        let params = leg(Direction::Inbound).params(Moment::Recorded(&recorded));
+        for (name, expected) in table {
+            assert_eq!(value(&params, name), Some(expected), "{name}");
+        }
+        (recorded.digits, recorded.goes_on) = (None, false);
+        let params = leg(Direction::Inbound).params(Moment::Recorded(&recorded));
+        let told = ["Event", "CallStatus", "Digits"].map(|name| value(&params, name));
+        assert_eq!(told, [Some("Record"), Some("completed"), None]);
     }
 
     #[test]

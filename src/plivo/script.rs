@@ -4,13 +4,14 @@
 //!   start(now) -> [ poll() until None -> wait for poll_timeout() -> handle_timeout(now) ]* -> Action::Hangup
 //! ```
 //!
-//! Nothing is synthesised or fetched here. Whoever does [holds](Script::hold) the step and says when it is
-//! [over](Script::over); without, a text lasts about 60 ms a character, and a file one second.
+//! Nothing is synthesised, fetched or recorded here. Whoever does [holds](Script::hold) the step and says when it is
+//! [over](Script::over); without, a text lasts about 60 ms a character, a file one second, and a recording as long as it
+//! may. A recording is [parked](Script::park), for nothing that is played may end it.
 
 use std::collections::VecDeque;
 
 use super::causes::{BUSY_LINE, Cause, END_OF_XML, NORMAL_HANGUP, REJECTED, SCHEDULED_HANGUP};
-use super::xml::{HangupReason, Step};
+use super::xml::{HangupReason, Record, Step};
 use crate::time::{Duration, Instant};
 
 /// How long steps last whose true length is not known.
@@ -53,6 +54,8 @@ pub enum Action {
         /// For about so long.
         lasts: Duration,
     },
+    /// Records what the caller says.
+    Record(Record),
     /// Is silent.
     Wait {
         /// For so long.
@@ -74,7 +77,7 @@ impl Action {
     /// Whether an incoming call is answered for this: media is needed. `<Wait>` and `<Hangup>` do not answer.
     #[must_use]
     pub const fn answers(&self) -> bool {
-        matches!(self, Self::Speak { .. } | Self::Play { .. })
+        matches!(self, Self::Speak { .. } | Self::Play { .. } | Self::Record(_))
     }
 }
 
@@ -90,6 +93,8 @@ pub struct Script {
     due: Option<Instant>,
     /// How long it would last by its pace.
     lasts: Duration,
+    /// Whether the running step lasts until it is resumed.
+    parked: bool,
     /// When `<Hangup schedule>` ends the call.
     scheduled: Option<(Instant, Cause)>,
     over: bool,
@@ -100,7 +105,8 @@ impl Script {
     #[must_use]
     pub fn new(steps: Vec<Step>, pace: Pace) -> Self {
         let (steps, out) = (steps.into(), VecDeque::new());
-        Self { steps, pace, out, repeat: None, due: None, lasts: Duration::ZERO, scheduled: None, over: false }
+        let lasts = Duration::ZERO;
+        Self { steps, pace, out, repeat: None, due: None, lasts, parked: false, scheduled: None, over: false }
     }
 
     /// Begins the first step.
@@ -150,9 +156,28 @@ impl Script {
         }
     }
 
+    /// The running step lasts until the script is [resumed](Self::resume) or [taken over](Self::take_over).
+    pub fn park(&mut self) {
+        self.parked |= self.due.take().is_some();
+    }
+
+    /// A parked step is over.
+    pub fn resume(&mut self, now: Instant) {
+        if self.parked {
+            self.advance(now);
+        }
+    }
+
+    /// These steps run from now on instead of what is left. A hangup that is scheduled stays so.
+    pub fn take_over(&mut self, now: Instant, steps: Vec<Step>) {
+        self.steps = steps.into();
+        self.repeat = None;
+        self.advance(now);
+    }
+
     /// Begins what comes next. Only steps that take no time share one turn, so a turn is as long as the document at most.
     fn advance(&mut self, now: Instant) {
-        self.due = None;
+        (self.due, self.parked) = (None, false);
         if let Some((action, times)) = self.repeat.take() {
             return self.run(now, action, times);
         }
@@ -172,6 +197,7 @@ impl Script {
                 Some(Step::Play { url, times }) => {
                     return self.run(now, Action::Play { url, lasts: self.pace.file }, times);
                 }
+                Some(Step::Record(record)) => return self.run(now, Action::Record(record), 1),
                 Some(Step::Wait { length }) => return self.run(now, Action::Wait { lasts: length }, 1),
             }
         }
@@ -180,6 +206,7 @@ impl Script {
     fn run(&mut self, now: Instant, action: Action, times: u32) {
         let lasts = match &action {
             Action::Speak { lasts, .. } | Action::Play { lasts, .. } | Action::Wait { lasts } => *lasts,
+            Action::Record(record) => record.max_length,
             Action::NotBuilt { .. } | Action::Hangup { .. } => Duration::ZERO,
         };
         (self.due, self.lasts) = (Some(now + lasts), lasts);
@@ -189,7 +216,7 @@ impl Script {
 
     fn end(&mut self, cause: Cause) {
         self.over = true;
-        self.due = None;
+        (self.due, self.parked) = (None, false);
         self.scheduled = None;
         self.repeat = None;
         self.steps.clear();
@@ -222,6 +249,7 @@ mod tests {
                 told.push(match action {
                     Action::Speak { text, .. } => format!("{ms}:speak {text}"),
                     Action::Play { url, .. } => format!("{ms}:play {url}"),
+                    Action::Record(record) => format!("{ms}:record {}", record.finish_on),
                     Action::Wait { .. } => format!("{ms}:wait"),
                     Action::NotBuilt { element } => format!("{ms}:not built {element}"),
                     Action::Hangup { cause } => format!("{ms}:hangup {}", cause.code),
@@ -280,6 +308,40 @@ mod tests {
         script.hold(at(9_000));
         script.pace(at(800));
         assert_eq!(script.poll_timeout(), Some(at(1_800)));
+    }
+
+    #[test]
+    fn a_recording_answers_and_lasts_as_long_as_it_may() {
+        let told = run("<Response><Record maxLength='7'/><Hangup/></Response>", Pace::default());
+        assert_eq!(told, ["0:record #", "7000:hangup 4000"]);
+        let steps = xml::parse(b"<Response><Record/></Response>").unwrap();
+        let mut script = Script::new(steps, Pace::default());
+        script.start(Instant::ZERO);
+        assert!(script.poll().is_some_and(|action| action.answers()));
+    }
+
+    #[test]
+    fn a_parked_step_lasts_until_it_is_resumed_or_taken_over() {
+        let at = |ms| Instant::from_origin(Duration::from_millis(ms));
+        let text = b"<Response><Hangup schedule='9'/><Record/><Record finishOnKey='1'/></Response>";
+        let mut script = Script::new(xml::parse(text).unwrap(), Pace::default());
+        script.start(at(0));
+        assert!(matches!(script.poll(), Some(Action::Record(_))));
+        script.park();
+        script.over(at(100));
+        script.pace(at(100));
+        script.handle_timeout(at(200));
+        assert_eq!((script.poll(), script.poll_timeout()), (None, Some(at(9_000))));
+        script.resume(at(300));
+        assert!(matches!(script.poll(), Some(Action::Record(record)) if record.finish_on == "1"));
+        script.resume(at(300));
+        assert_eq!(script.poll(), None);
+        script.park();
+        script.take_over(at(400), xml::parse(b"<Response><Wait/><Hangup/></Response>").unwrap());
+        assert!(matches!(script.poll(), Some(Action::Wait { .. })));
+        assert_eq!(script.poll_timeout(), Some(at(1_400)));
+        script.handle_timeout(at(9_000));
+        assert!(matches!(script.poll(), Some(Action::Hangup { cause }) if cause.code == 6000));
     }
 
     #[test]

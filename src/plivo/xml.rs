@@ -1,13 +1,15 @@
 //! Plivo XML: from a document to the steps of a call.
 //!
-//! Built are `Speak`, `Play`, `Wait` and `Hangup`; every other element is kept by name, so that a run can say what it
-//! left out. What Plivo would answer with cause 8011 is an error here, with the line and column.
+//! Built are `Speak`, `Play`, `Record`, `Wait` and `Hangup`; every other element is kept by name, so that a run can say
+//! what it left out. What Plivo would end a call for is an error here, with the line and column.
 
 use std::time::Duration;
 
 use roxmltree::{Document, Node, ParsingOptions, TextPos};
 
-use super::causes::{Cause, INVALID_ANSWER_XML};
+use super::causes::{self, Cause, INVALID_ANSWER_XML};
+use super::request::Hook;
+use super::signature::Method;
 
 /// The longest document, in bytes.
 pub const MAX_BYTES: usize = 100 * 1024;
@@ -42,6 +44,8 @@ pub enum Step {
         /// How often, at least 1.
         times: u32,
     },
+    /// `<Record>`: records what the caller says.
+    Record(Record),
     /// `<Wait>`: is silent for a while.
     Wait {
         /// `length`, by default one second.
@@ -56,9 +60,28 @@ pub enum Step {
     },
     /// An element that is not built here.
     NotBuilt {
-        /// Its name.
+        /// Its name, and what of it is not built if the rest is: `Record recordSession="true"`.
         element: String,
     },
+}
+
+/// What `<Record>` asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// `action` and `method`: asked when the recording is over.
+    pub action: Option<Hook>,
+    /// `redirect`, by default true: the XML of `action` takes over. Else it is told, and the next element runs.
+    pub redirect: bool,
+    /// `timeout`, by default 15 seconds: so much silence ends it.
+    pub timeout: Duration,
+    /// `maxLength`, by default 60 seconds.
+    pub max_length: Duration,
+    /// `finishOnKey`, by default `#`: each of these keys ends it.
+    pub finish_on: String,
+    /// `playBeep`, by default true.
+    pub beep: bool,
+    /// `callbackUrl` and `callbackMethod`: told when the recording is over.
+    pub callback: Option<Hook>,
 }
 
 /// The `reason` of `<Hangup>`: anything but the two named ones is normal.
@@ -85,10 +108,16 @@ pub struct XmlError {
 }
 
 impl XmlError {
-    /// How a call ends whose answer URL gave this document: 8011 Invalid Answer XML.
+    /// How a call ends whose answer URL gave this document: 8011 Invalid Answer XML, but for an `action` that cannot be
+    /// asked (7022, and 7032 for its `method`).
     #[must_use]
-    pub const fn cause(&self) -> Cause {
-        INVALID_ANSWER_XML
+    pub fn cause(&self) -> Cause {
+        let code = match self.fault {
+            Fault::Attribute { attribute: "action", .. } => 7022,
+            Fault::Attribute { attribute: "method", .. } => 7032,
+            _ => 8011,
+        };
+        causes::by_code(code).unwrap_or(INVALID_ANSWER_XML)
     }
 }
 
@@ -184,6 +213,7 @@ fn step(node: Node<'_, '_>) -> Result<Step, XmlError> {
             }
             Step::Play { url, times: times(node, "Play")? }
         }
+        "Record" => record(node)?,
         "Wait" => Step::Wait { length: seconds(node, "Wait", "length")?.unwrap_or(Duration::from_secs(1)) },
         "Hangup" => Step::Hangup {
             reason: match node.attribute("reason") {
@@ -195,6 +225,25 @@ fn step(node: Node<'_, '_>) -> Result<Step, XmlError> {
         },
         other => Step::NotBuilt { element: printable(other) },
     })
+}
+
+/// What the sandbox records is what the caller says while the element runs: a recording beside the other elements is not
+/// built. `fileFormat` and `recordChannelType` change nothing: it is a WAV of one channel.
+fn record(node: Node<'_, '_>) -> Result<Step, XmlError> {
+    for attribute in ["recordSession", "startOnDialAnswer"] {
+        if flag(node, "Record", attribute)?.unwrap_or(false) {
+            return Ok(Step::NotBuilt { element: format!("Record {attribute}=\"true\"") });
+        }
+    }
+    Ok(Step::Record(Record {
+        action: hook(node, "Record", "action", "method")?,
+        redirect: flag(node, "Record", "redirect")?.unwrap_or(true),
+        timeout: seconds(node, "Record", "timeout")?.unwrap_or(Duration::from_secs(15)),
+        max_length: seconds(node, "Record", "maxLength")?.unwrap_or(Duration::from_secs(60)),
+        finish_on: keys(node, "Record", "finishOnKey")?,
+        beep: flag(node, "Record", "playBeep")?.unwrap_or(true),
+        callback: hook(node, "Record", "callbackUrl", "callbackMethod")?,
+    }))
 }
 
 /// The text of an element and of all under it, with blanks folded as a reader or a URL needs it.
@@ -225,15 +274,50 @@ fn number(
     wanted: &'static str,
     least: u32,
 ) -> Result<Option<u32>, XmlError> {
+    read(node, element, attribute, wanted, |value| value.parse().ok().filter(|number| *number >= least))
+}
+
+fn flag(node: Node<'_, '_>, element: &'static str, attribute: &'static str) -> Result<Option<bool>, XmlError> {
+    read(node, element, attribute, "true or false", |value| value.parse().ok())
+}
+
+/// Where an application is called by `url`, if that is there and not empty, and by `method`, POST if it is not there.
+fn hook(
+    node: Node<'_, '_>,
+    element: &'static str,
+    url: &'static str,
+    method: &'static str,
+) -> Result<Option<Hook>, XmlError> {
+    let method = read(node, element, method, "GET or POST", Method::parse)?.unwrap_or_default();
+    let is_http = |value: &str| value.is_empty() || value.starts_with("http://") || value.starts_with("https://");
+    let url =
+        read(node, element, url, "a whole URL: http://host/path", |value| is_http(value).then(|| value.to_owned()))?;
+    Ok(url.filter(|url| !url.is_empty()).map(|url| Hook { url, method }))
+}
+
+/// Keys of a telephone, `#` if the attribute is not there. No key at all is written as an empty value.
+fn keys(node: Node<'_, '_>, element: &'static str, attribute: &'static str) -> Result<String, XmlError> {
+    let is_key = |key: char| key.is_ascii_digit() || matches!(key, '*' | '#');
+    let wanted = "some of the keys 1234567890*#, or nothing for none";
+    let keys = read(node, element, attribute, wanted, |value| value.chars().all(is_key).then(|| value.to_owned()))?;
+    Ok(keys.unwrap_or_else(|| "#".to_owned()))
+}
+
+/// An attribute's value, without the blanks around it.
+fn read<T>(
+    node: Node<'_, '_>,
+    element: &'static str,
+    attribute: &'static str,
+    wanted: &'static str,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, XmlError> {
     let Some(value) = node.attribute(attribute) else { return Ok(None) };
-    match value.trim().parse() {
-        Ok(number) if number >= least => Ok(Some(number)),
-        _ => {
-            let place = node.attribute_node(attribute).map_or(0, |found| found.range().start);
-            let fault = Fault::Attribute { element, attribute, value: printable(value), wanted };
-            Err(at(node.document().text_pos_at(place), fault))
-        }
-    }
+    let fault = || {
+        let place = node.attribute_node(attribute).map_or(0, |found| found.range().start);
+        let fault = Fault::Attribute { element, attribute, value: printable(value), wanted };
+        at(node.document().text_pos_at(place), fault)
+    };
+    read(value.trim()).map(Some).ok_or_else(fault)
 }
 
 fn refused(error: &roxmltree::Error) -> XmlError {
@@ -311,6 +395,70 @@ mod tests {
             Step::Hangup { reason: HangupReason::Normal, schedule: None },
         ];
         assert_eq!(parse(text.as_bytes()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_recording_has_plivos_defaults_and_its_attributes_are_read() {
+        let usual = Record {
+            action: None,
+            redirect: true,
+            timeout: Duration::from_secs(15),
+            max_length: Duration::from_secs(60),
+            finish_on: "#".into(),
+            beep: true,
+            callback: None,
+        };
+        let hook = |url: &str, method| Some(Hook { url: url.into(), method });
+        let every = "action='https://h/a?b=c' method='get' redirect='false' timeout='3' maxLength='7' finishOnKey='*9' \
+                     playBeep='false' callbackUrl=' http://h/c ' callbackMethod='GET' fileFormat='wav'";
+        let table = [
+            ("", usual.clone()),
+            ("recordSession='false' startOnDialAnswer='false' action=''", usual.clone()),
+            ("action='http://h/a'", Record { action: hook("http://h/a", Method::Post), ..usual.clone() }),
+            ("finishOnKey=''", Record { finish_on: String::new(), ..usual }),
+            (
+                every,
+                Record {
+                    action: hook("https://h/a?b=c", Method::Get),
+                    redirect: false,
+                    timeout: Duration::from_secs(3),
+                    max_length: Duration::from_secs(7),
+                    finish_on: "*9".into(),
+                    beep: false,
+                    callback: hook("http://h/c", Method::Get),
+                },
+            ),
+        ];
+        for (attributes, expected) in table {
+            let text = format!("<Response><Record {attributes}/></Response>");
+            assert_eq!(parse(text.as_bytes()).unwrap(), [Step::Record(expected)], "{attributes}");
+        }
+        for attribute in ["recordSession", "startOnDialAnswer"] {
+            let text = format!("<Response><Record {attribute}='true'/></Response>");
+            let element = format!("Record {attribute}=\"true\"");
+            assert_eq!(parse(text.as_bytes()).unwrap(), [Step::NotBuilt { element }]);
+        }
+    }
+
+    #[test]
+    fn a_recording_that_cannot_be_made_is_refused_with_its_place_and_cause() {
+        let table = [
+            ("action='/a'", 7022, "action=\"/a\" of <Record>: write a whole URL: http://host/path"),
+            ("method='PUT'", 7032, "method=\"PUT\" of <Record>: write GET or POST"),
+            ("redirect='maybe'", 8011, "redirect=\"maybe\" of <Record>: write true or false"),
+            ("timeout='0'", 8011, "timeout=\"0\" of <Record>: write whole seconds, 1 or more"),
+            (
+                "finishOnKey='A'",
+                8011,
+                "finishOnKey=\"A\" of <Record>: write some of the keys 1234567890*#, or nothing for none",
+            ),
+            ("callbackUrl='h'", 8011, "callbackUrl=\"h\" of <Record>: write a whole URL: http://host/path"),
+        ];
+        for (attribute, code, told) in table {
+            let error = parse(format!("<Response>\n <Record {attribute}/></Response>").as_bytes()).unwrap_err();
+            assert_eq!((error.line, error.column, error.cause().code), (2, 10, code), "{attribute}");
+            assert_eq!(error.fault.to_string(), told);
+        }
     }
 
     #[test]

@@ -85,6 +85,15 @@ pub enum SandboxEvent {
         /// For about so long.
         lasts: Duration,
     },
+    /// The platform has recorded the call.
+    Recorded {
+        /// The call.
+        call_uuid: String,
+        /// `RecordingID`: the file is at `/recordings/{id}.wav`.
+        id: String,
+        /// How long it is.
+        length: Duration,
+    },
     /// The platform is silent.
     Waits {
         /// The call.
@@ -135,6 +144,7 @@ impl SandboxEvent {
             | Self::BadXml { call_uuid, .. }
             | Self::Spoke { call_uuid, .. }
             | Self::Played { call_uuid, .. }
+            | Self::Recorded { call_uuid, .. }
             | Self::Waits { call_uuid, .. }
             | Self::Silent { call_uuid, .. }
             | Self::NotBuilt { call_uuid, .. }

@@ -3,6 +3,7 @@
 //! ```text
 //!   GET /sandbox.json              addresses and credentials, for clients on this machine
 //!   GET /sandbox/calls/{CallUUID}  how a call ended, and its webhooks
+//!   GET /recordings/{id}.wav       what <Record> has recorded, one of the last hundred
 //!   ANY /answer.xml                the XML that the sandbox was given, if it was given one
 //! ```
 
@@ -32,6 +33,8 @@ use crate::transport::Handle;
 
 /// Where the XML is that the sandbox was given.
 pub(super) const ANSWER_XML: &str = "/answer.xml";
+/// Where recordings are.
+pub(super) const RECORDINGS: &str = "/recordings/";
 /// How long the end of a call is waited for.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -58,6 +61,12 @@ impl Desk {
         }
         let wanted = call_uuid.to_owned();
         self.ask(move |core, now| core.command(now, |_, switch| switch.report(&wanted))).await.flatten()
+    }
+
+    /// The file of a recording. Whoever knows its name may have it, as from the real platform.
+    async fn recording(&self, file: &str) -> Option<bytes::Bytes> {
+        let id = file.strip_suffix(".wav")?.to_owned();
+        self.ask(move |core, now| core.command(now, |_, switch| switch.recording(&id))).await.flatten()
     }
 
     /// Has the core answer a question.
@@ -104,7 +113,15 @@ impl Platform for Desk {
 /// Every route.
 pub(super) fn router(desk: Desk, answer_xml: Option<String>) -> Router {
     let desk = Arc::new(desk);
-    let mut router = rest::router(Arc::clone(&desk)).route(
+    let files = Arc::clone(&desk);
+    let router = rest::router(Arc::clone(&desk)).route(
+        &format!("{RECORDINGS}{{file}}"),
+        get(async move |Path(file): Path<String>| match files.recording(&file).await {
+            Some(wav) => ([(CONTENT_TYPE, "audio/wav")], wav).into_response(),
+            None => rest::refusal(&*files, &ApiError::NotFound("recording")),
+        }),
+    );
+    let mut router = router.route(
         "/sandbox/calls/{call_uuid}",
         get(async move |Path(call_uuid): Path<String>, headers: HeaderMap| {
             let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();

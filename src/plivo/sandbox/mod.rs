@@ -10,6 +10,7 @@ mod event;
 mod gate;
 mod http;
 mod phone;
+mod record;
 mod registrar;
 mod report;
 mod sound;
@@ -30,6 +31,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use edge::{Edge, EdgeConfig};
 pub use event::{SandboxEvent, Tell};
 pub use gate::Core;
+pub use record::{Order, Take};
 pub use registrar::Endpoint;
 pub use report::{CallReport, Dropped, Webhook};
 pub use sound::{Sounding, What};
@@ -261,6 +263,7 @@ fn start(config: SandboxConfig) -> io::Result<Running> {
         rules: config.rules,
         pace: config.pace,
         calls: CALLS,
+        recordings: format!("http://{}{}", reachable(http), http::RECORDINGS),
     };
     let webhooks = WebhookConfig { allow_net: config.allow_net, ..WebhookConfig::new(credentials.clone()) };
     let domains = vec![DOMAIN.to_owned(), "app.plivo.com".to_owned()];

@@ -11,11 +11,13 @@ use crate::plivo::webhook::Exchange;
 
 /// Calls that are remembered.
 const KEPT: usize = 1_000;
+/// Callbacks of each: an application may have its caller recorded again and again.
+const WEBHOOKS: usize = 1_000;
 
 /// One callback and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
-    /// `StartApp`, `Ring` or `Hangup`.
+    /// `StartApp`, `Ring`, `Redirect`, `Record` or `Hangup`.
     pub event: String,
     /// `GET` or `POST`.
     pub method: &'static str,
@@ -84,7 +86,7 @@ pub struct CallReport {
     pub call_uuid: String,
     /// How it ended; none while it lasts.
     pub end: Option<(Cause, Source)>,
-    /// Its callbacks, in the order in which they were answered.
+    /// Its callbacks, in the order in which they were answered; the last thousand.
     pub webhooks: Vec<Webhook>,
     /// Callbacks that are under way.
     pub open: usize,
@@ -95,6 +97,13 @@ impl CallReport {
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.end.is_some() && self.open == 0
+    }
+
+    pub(super) fn push(&mut self, webhook: Webhook) {
+        if self.webhooks.len() >= WEBHOOKS {
+            self.webhooks.remove(0);
+        }
+        self.webhooks.push(webhook);
     }
 
     /// `plivo` of `sipcall.call/1`.

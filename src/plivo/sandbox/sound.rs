@@ -1,4 +1,5 @@
 //! What calls hear in the sandbox: texts by espeak-ng where that is installed, files of the application, their own echo.
+//! And what is heard of them, where it is recorded.
 
 use std::process::Stdio;
 
@@ -8,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::event::{SandboxEvent, Tell};
 use super::gate::Core;
+use super::record::{Beep, Order, Tape};
 use crate::call::Codec;
 use crate::id::{CallId, StreamId};
 use crate::media::source::{Playlist, Sound};
@@ -18,10 +20,10 @@ use crate::transport::{Handle, Media};
 /// A text takes a fraction of a second to be spoken to a pipe; a program that hangs is ended after so long.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
-/// Something that a call shall hear.
+/// Something that a call shall hear, or that shall be heard of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sounding {
-    /// Whose ears.
+    /// Whose ears, or mouth.
     pub call: CallId,
     /// The call's `CallUUID`.
     pub call_uuid: String,
@@ -43,9 +45,14 @@ pub enum What {
     File(String),
     /// The call itself.
     Echo,
+    /// A beep if that is wanted; then the call is recorded.
+    Recording(Order),
+    /// Nothing, and the recording of the call is over.
+    RecordingOver,
 }
 
 /// Lets calls hear what the switch wants them to hear, and tells it how long each sound is, or that there is none.
+/// Recordings it is told when they are over.
 pub(super) async fn make_sounds(
     mut wanted: mpsc::UnboundedReceiver<Sounding>,
     media: Media,
@@ -59,6 +66,8 @@ pub(super) async fn make_sounds(
             let Sounding { call, call_uuid, what } = sounding;
             let sound = match &what {
                 What::Echo => return play(&media, call, Voice::Echo),
+                What::Recording(order) => return record(&media, call, order, core),
+                What::RecordingOver => return end_recording(&media, call),
                 What::Speech { text, language } => speech(text, language).await,
                 What::File(url) => file(&webhooks, url).await,
             };
@@ -82,6 +91,30 @@ pub(super) async fn make_sounds(
 
 fn play(media: &Media, call: CallId, voice: Voice) {
     media.command(move |desk, _| desk.play(StreamId::of(call), voice));
+}
+
+fn record(media: &Media, call: CallId, order: &Order, core: Handle<Core>) {
+    let id = order.id;
+    // Whatever ends it, the end of this program among it, the tape ends.
+    let tape = Tape::new(order, move |take| {
+        core.send(move |core, now| core.command(now, |agent, switch| switch.recorded(agent, now, id, take)));
+    });
+    let (stream, beep) = (StreamId::of(call), order.beep);
+    media.command(move |desk, _| {
+        desk.record(stream, Some(Box::new(tape)));
+        if beep {
+            desk.play(stream, Voice::Source(Box::new(Beep::new())));
+        }
+    });
+}
+
+fn end_recording(media: &Media, call: CallId) {
+    media.command(move |desk, _| {
+        let stream = StreamId::of(call);
+        desk.record(stream, None);
+        // A key may come before the beep is over.
+        desk.play(stream, Voice::Silent);
+    });
 }
 
 /// A text as espeak-ng says it, or why nothing is heard.

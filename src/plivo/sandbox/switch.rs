@@ -10,11 +10,14 @@
 //! A call that ends before it is answered gets the status of its cause ([`Cause::status`]; 500 for an answer URL that
 //! fails), or 480 where the cause has none.
 
+mod recording;
+
 use std::collections::BTreeMap;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::event::{SandboxEvent, Tell};
+use super::record::Shelf;
 use super::registrar::{Change, Endpoint, Registrar};
 use super::report::{CallReport, Dropped, Reports, Webhook};
 use super::sound::{Sounding, What};
@@ -36,6 +39,7 @@ use crate::seed::Seed;
 use crate::time::{Duration, Epoch, Instant};
 use crate::timer::Deadlines;
 use crate::wire::{From, HeaderId, Message, Method, Status, To, UriBuf};
+use recording::{InRecording, Making};
 
 /// How long a nonce serves.
 const NONCE_LIFE: Duration = Duration::from_secs(300);
@@ -67,6 +71,8 @@ pub struct SwitchConfig {
     pub pace: Pace,
     /// Calls at once.
     pub calls: usize,
+    /// What the URL of a recording begins with; its `RecordingID` and `.wav` follow.
+    pub recordings: String,
 }
 
 /// A callback that somebody has to make, and to tell by [`Switch::hook_answered`].
@@ -80,6 +86,14 @@ pub struct Ask {
     pub callback: Callback,
 }
 
+impl Ask {
+    fn new(leg: &Leg, hook: Hook, purpose: Purpose, moment: Moment<'_>, nonce: String) -> Self {
+        let Hook { url, method } = hook;
+        let callback = Callback { event: moment.event().to_owned(), method, url, params: leg.params(moment), nonce };
+        Self { call_uuid: leg.call_uuid.clone(), purpose, callback }
+    }
+}
+
 /// What the answer to a callback is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -87,6 +101,8 @@ pub enum Purpose {
     Answer,
     /// Its XML is run.
     Fallback,
+    /// Its XML takes over.
+    Action,
     /// Nothing.
     Notice,
 }
@@ -136,6 +152,7 @@ struct Live {
     script: Option<Script>,
     /// The step for which the call is being answered: it begins once the 200 has left.
     held: Option<Action>,
+    recording: Option<InRecording>,
     /// Whether it hears itself once it is answered.
     echoes: bool,
     answered_ms: Option<u64>,
@@ -159,6 +176,7 @@ impl Live {
             dropped: Vec::new(),
             script: None,
             held: None,
+            recording: None,
             echoes: false,
             answered_ms: None,
             ending: None,
@@ -184,6 +202,9 @@ pub struct Switch {
     by_incoming: BTreeMap<IncomingId, LegId>,
     by_call: BTreeMap<CallId, LegId>,
     deadlines: Deadlines<LegId>,
+    /// At most one for each call, but for those whose call has just ended.
+    recordings: BTreeMap<u128, Making>,
+    shelf: Shelf,
     reports: Reports,
     outlets: Outlets,
 }
@@ -191,9 +212,9 @@ pub struct Switch {
 /// Where a switch leaves what others do for it.
 #[derive(Debug)]
 pub struct Outlets {
-    /// Callbacks to make: at most four for each live call.
+    /// Callbacks to make: at most four for each live call, and two for each of its recordings.
     pub asks: mpsc::UnboundedSender<Ask>,
-    /// What calls shall hear: one thing at a time for each.
+    /// What calls shall hear, and what of them shall be recorded: one thing at a time for each.
     pub sounds: mpsc::UnboundedSender<Sounding>,
     /// What happens.
     pub tell: Tell,
@@ -213,6 +234,8 @@ impl Switch {
             by_incoming: BTreeMap::new(),
             by_call: BTreeMap::new(),
             deadlines: Deadlines::new(),
+            recordings: BTreeMap::new(),
+            shelf: Shelf::default(),
             reports: Reports::default(),
             outlets,
             config,
@@ -275,7 +298,7 @@ impl Switch {
                 Some(request.hangup_on_ring.map_or(request.ring_timeout, |at| at.min(request.ring_timeout)));
             agent.place_call(now, call).map_err(|error| {
                 tracing::debug!(%error, "the call was not placed");
-                causes::by_code(5010).unwrap_or(causes::UNKNOWN)
+                by_code(5010)
             })
         });
         let mut live = Live::new(leg, placed.map_or(Line::None, Line::Call));
@@ -294,14 +317,14 @@ impl Switch {
 
     /// To, Contact and route of a destination; or why it cannot be called.
     fn destination(&self, now: Instant, to: &str) -> Result<(UriBuf, UriBuf, Vec<UriBuf>), Cause> {
-        let cause = |code| causes::by_code(code).unwrap_or(causes::UNKNOWN);
         if !is_sip(to) {
             // There is no telephone network here.
-            return Err(cause(3050));
+            return Err(by_code(3050));
         }
-        let to = UriBuf::parse(to).map_err(|_| cause(2000))?;
+        let to = UriBuf::parse(to).map_err(|_| by_code(2000))?;
         let host = to.as_uri().host().map(|host| host.to_string()).unwrap_or_default();
-        let user = to.as_uri().user().filter(|_| host.eq_ignore_ascii_case(&self.config.domain)).ok_or(cause(2000))?;
+        let user = to.as_uri().user().filter(|_| host.eq_ignore_ascii_case(&self.config.domain));
+        let user = user.ok_or_else(|| by_code(2000))?;
         let binding = self.registrar.binding(user, now).ok_or(causes::ENDPOINT_NOT_REGISTERED)?;
         let (contact, path) = (binding.contact.clone(), binding.path.clone());
         Ok((to, contact, path))
@@ -324,7 +347,7 @@ impl Switch {
             .tell
             .event(SandboxEvent::Webhook { call_uuid: call_uuid.to_owned(), webhook: Box::new(webhook.clone()) });
         self.reports.change(call_uuid, |report| {
-            report.webhooks.push(webhook);
+            report.push(webhook);
             report.open = report.open.saturating_sub(1);
         });
         let Some(live) = self.live.get_mut(&id).filter(|live| live.ending.is_none()) else { return };
@@ -332,13 +355,18 @@ impl Switch {
             Purpose::Notice => {}
             _ if exchange.is_success() => match xml::parse(&exchange.body) {
                 Ok(steps) => {
-                    let mut script = Script::new(steps, self.config.pace);
-                    script.start(now);
-                    live.script = Some(script);
+                    match &mut live.script {
+                        Some(script) => script.take_over(now, steps),
+                        None => live.script.insert(Script::new(steps, self.config.pace)).start(now),
+                    }
                     self.run(agent, now, id);
                 }
                 Err(error) => {
-                    let (cause, error) = (error.cause(), error.to_string());
+                    let cause = match error.cause() {
+                        causes::INVALID_ANSWER_XML if purpose == Purpose::Action => by_code(8012),
+                        cause => cause,
+                    };
+                    let error = error.to_string();
                     self.outlets.tell.event(SandboxEvent::BadXml { call_uuid: call_uuid.to_owned(), error });
                     self.end(agent, now, id, cause, Source::Error);
                 }
@@ -347,6 +375,7 @@ impl Switch {
                 let hook = live.fallback.take();
                 self.ask(id, hook, Purpose::Fallback, Moment::Answer);
             }
+            Purpose::Action => self.end(agent, now, id, by_code(7012), Source::Error),
             Purpose::Answer | Purpose::Fallback => {
                 self.end(agent, now, id, causes::ERROR_REACHING_ANSWER_URL, Source::Error);
             }
@@ -509,16 +538,13 @@ impl Switch {
     /// Has the application asked or told, if there is a place for it.
     fn ask(&mut self, id: LegId, hook: Option<Hook>, purpose: Purpose, moment: Moment<'_>) {
         let (Some(hook), Some(live)) = (hook, self.live.get(&id)) else { return };
-        let callback = Callback {
-            event: moment.event().to_owned(),
-            method: hook.method,
-            url: hook.url,
-            params: live.leg.params(moment),
-            nonce: nonce(self.seed.wide()),
-        };
-        let call_uuid = live.leg.call_uuid.clone();
-        self.reports.change(&call_uuid, |report| report.open += 1);
-        if self.outlets.asks.send(Ask { call_uuid, purpose, callback }).is_err() {
+        let ask = Ask::new(&live.leg, hook, purpose, moment, nonce(self.seed.wide()));
+        self.send(ask);
+    }
+
+    fn send(&mut self, ask: Ask) {
+        self.reports.change(&ask.call_uuid, |report| report.open += 1);
+        if self.outlets.asks.send(ask).is_err() {
             tracing::debug!("nobody makes callbacks any more");
         }
     }
@@ -555,7 +581,7 @@ impl Switch {
                 Some(What::Speech { text: text.clone(), language: language.clone() })
             }
             Action::Play { url, .. } => Some(What::File(url.clone())),
-            Action::Wait { .. } | Action::NotBuilt { .. } | Action::Hangup { .. } => None,
+            Action::Record(_) | Action::Wait { .. } | Action::NotBuilt { .. } | Action::Hangup { .. } => None,
         };
         if let Some(what) = what.filter(|_| self.config.pace != Pace::NONE) {
             self.sound(now, id, what);
@@ -565,6 +591,7 @@ impl Switch {
         self.outlets.tell.event(match action {
             Action::Speak { text, lasts, .. } => SandboxEvent::Spoke { call_uuid, text, lasts },
             Action::Play { url, lasts } => SandboxEvent::Played { call_uuid, url, lasts },
+            Action::Record(record) => return self.begin_recording(now, id, record),
             Action::Wait { lasts } => SandboxEvent::Waits { call_uuid, lasts },
             Action::NotBuilt { element } => SandboxEvent::NotBuilt { call_uuid, element },
             Action::Hangup { cause } => return self.end(agent, now, id, cause, Source::AnswerXml),
@@ -578,7 +605,11 @@ impl Switch {
         if let Some(script) = &mut live.script {
             script.hold(now + SOUND_PATIENCE);
         }
-        if self.outlets.sounds.send(Sounding { call, call_uuid, what }).is_err() {
+        self.want(Sounding { call, call_uuid, what });
+    }
+
+    fn want(&self, sounding: Sounding) {
+        if self.outlets.sounds.send(sounding).is_err() {
             tracing::debug!("nobody makes sounds any more");
         }
     }
@@ -605,7 +636,8 @@ impl Switch {
     fn set_deadline(&mut self, id: LegId) {
         let Some(live) = self.live.get_mut(&id) else { return };
         let step = live.script.as_ref().filter(|_| live.held.is_none()).and_then(Script::poll_timeout);
-        let next = if live.ending.is_some() { None } else { step.into_iter().chain(live.limit).min() };
+        let recording = live.recording.and_then(|recording| recording.until);
+        let next = if live.ending.is_some() { None } else { step.into_iter().chain(live.limit).chain(recording).min() };
         self.deadlines.set(id, live.deadline, next);
         live.deadline = next;
     }
@@ -713,6 +745,11 @@ impl App for Switch {
                     self.heard_all(agent, now, leg);
                 }
             }
+            Event::Media { call, event: MediaEvent::Digit { digit, .. } } => {
+                if let Some(leg) = self.by_call.get(&call).copied() {
+                    self.pressed(leg, digit);
+                }
+            }
             Event::CallEnded { call, record } => {
                 if let Some(leg) = self.by_call.get(&call).copied() {
                     let ours = self.live.get(&leg).and_then(|live| live.ending);
@@ -735,6 +772,9 @@ impl App for Switch {
             if let Some(script) = &mut live.script {
                 script.handle_timeout(now);
             }
+            if live.recording.and_then(|recording| recording.until).is_some_and(|until| until <= now) {
+                self.end_recording(id);
+            }
             self.run(agent, now, id);
         }
     }
@@ -750,7 +790,7 @@ fn cause_of(record: &CallRecord) -> (Cause, Source) {
         crate::call::CallDirection::Inbound => Source::Caller,
         crate::call::CallDirection::Outbound => Source::CallRecipient,
     };
-    let network = || (causes::by_code(5000).unwrap_or(causes::UNKNOWN), Source::Error);
+    let network = || (by_code(5000), Source::Error);
     match &record.outcome {
         Outcome::Answered { ended_by: Side::Remote, .. } => (causes::NORMAL_HANGUP, peer),
         Outcome::Answered { ended_by: Side::Local, .. } => (causes::NORMAL_HANGUP, Source::Plivo),
@@ -768,6 +808,11 @@ fn cause_of(record: &CallRecord) -> (Cause, Source) {
         Outcome::Unreachable { .. } => (causes::ENDPOINT_NOT_REGISTERED, Source::Plivo),
         Outcome::Violated { .. } | Outcome::Refused { .. } => network(),
     }
+}
+
+/// The cause of a code that there is.
+fn by_code(code: u16) -> Cause {
+    causes::by_code(code).unwrap_or(causes::UNKNOWN)
 }
 
 fn is_sip(text: &str) -> bool {

@@ -1,4 +1,5 @@
 //! The edge by itself, and the whole sandbox over real sockets on the loopback.
 
 mod edge;
+mod record;
 mod whole;

@@ -21,32 +21,44 @@ use crate::transport::{Client, ClientConfig};
 use crate::wire::{self, Status, UriBuf};
 
 /// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One request that the application got.
 #[derive(Debug)]
-struct Asked {
-    method: Method,
-    url: String,
+pub(super) struct Asked {
+    pub(super) method: Method,
+    pub(super) url: String,
     params: Vec<(String, String)>,
-    signed: bool,
+    pub(super) signed: bool,
 }
 
 impl Asked {
-    fn value(&self, name: &str) -> Option<&str> {
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
         self.params.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
+/// What an application is asked.
+pub(super) type AskedOf = mpsc::UnboundedReceiver<(HeaderMap, Method, Uri, Bytes)>;
+
 /// An application that answers everything with `xml`, and what it is asked.
-async fn application(xml: &'static str) -> (String, mpsc::UnboundedReceiver<(HeaderMap, Method, Uri, Bytes)>) {
+async fn application(xml: &'static str) -> (String, AskedOf) {
+    application_of(move |_, _| xml.to_owned()).await
+}
+
+/// An application whose pages are made of its own origin and of a path; an empty one is not there.
+pub(super) async fn application_of(
+    page: impl Fn(&str, &str) -> String + Clone + Send + Sync + 'static,
+) -> (String, AskedOf) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let (tell, asked) = mpsc::unbounded_channel();
+    let own = origin.clone();
     let answer = async move |request: Request| {
         let (parts, body) = request.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         let method = Method::parse(parts.method.as_str()).unwrap();
+        let xml = page(&own, parts.uri.path());
         let _ = tell.send((parts.headers, method, parts.uri, body));
         if xml.is_empty() { axum::http::StatusCode::NOT_FOUND.into_response() } else { xml.into_response() }
     };
@@ -55,11 +67,7 @@ async fn application(xml: &'static str) -> (String, mpsc::UnboundedReceiver<(Hea
 }
 
 /// The next request, read and its signature checked.
-async fn next(
-    origin: &str,
-    token: &str,
-    asked: &mut mpsc::UnboundedReceiver<(HeaderMap, Method, Uri, Bytes)>,
-) -> Asked {
+pub(super) async fn next(origin: &str, token: &str, asked: &mut AskedOf) -> Asked {
     let (headers, method, uri, body) = tokio::time::timeout(PATIENCE, asked.recv()).await.unwrap().unwrap();
     let url = format!("{origin}{uri}");
     let body = form::decode(std::str::from_utf8(&body).unwrap());
@@ -70,23 +78,23 @@ async fn next(
     Asked { method, url, params, signed }
 }
 
-async fn sandbox(config: SandboxConfig) -> Running {
+pub(super) async fn sandbox(config: SandboxConfig) -> Running {
     let alice = Endpoint { user: "alice".into(), password: "secret".into() };
     Sandbox::start(SandboxConfig { endpoints: vec![alice], pace: Pace::NONE, ..config }).await.unwrap()
 }
 
-fn answered_by(origin: &str, method: Method) -> SandboxConfig {
+pub(super) fn answered_by(origin: &str, method: Method) -> SandboxConfig {
     let answer = AnswerBy::Url(Hook { url: format!("{origin}/answer.xml"), method });
     SandboxConfig { answer, ..SandboxConfig::default() }
 }
 
 /// Alice's phone, registered.
-struct Phone {
-    client: Client,
+pub(super) struct Phone {
+    pub(super) client: Client,
     account: crate::id::AccountId,
 }
 
-async fn phone(sandbox: &Running, transport: Transport) -> Phone {
+pub(super) async fn phone(sandbox: &Running, transport: Transport) -> Phone {
     let serve = Serve { methods: vec![wire::Method::Invite], users: Vec::new() };
     let agent = AgentConfig { serve, resolve: sandbox.known(), ..AgentConfig::default() };
     let client = Client::bind(ClientConfig { agent, ..ClientConfig::default() }).unwrap();
@@ -101,7 +109,7 @@ async fn phone(sandbox: &Running, transport: Transport) -> Phone {
 }
 
 impl Phone {
-    async fn call(&self, user: &str, headers: &[(&str, &str)]) -> crate::transport::Call {
+    pub(super) async fn call(&self, user: &str, headers: &[(&str, &str)]) -> crate::transport::Call {
         let target = UriBuf::parse(format!("sip:{user}@phone.plivo.com")).unwrap();
         let mut request = CallRequest::new(target);
         request.account = Some(self.account);
@@ -116,12 +124,12 @@ impl Phone {
     }
 }
 
-fn call_uuid(record: &CallRecord) -> String {
+pub(super) fn call_uuid(record: &CallRecord) -> String {
     let header = record.headers_received.iter().find(|header| header.name.eq_ignore_ascii_case("X-CallUUID"));
     header.unwrap_or_else(|| panic!("no X-CallUUID: {record:?}")).value.clone()
 }
 
-async fn report(sandbox: &Running, record: &CallRecord) -> CallReport {
+pub(super) async fn report(sandbox: &Running, record: &CallRecord) -> CallReport {
     let report = sandbox.report(&call_uuid(record), PATIENCE).await.unwrap();
     assert!(report.is_complete(), "{report:?}");
     report
