@@ -263,13 +263,13 @@ mod tests {
 
     #[test]
     fn a_pipe_gets_the_same_but_for_the_length() {
-        let (mut from, to) = std::io::pipe().unwrap();
+        let (mut from, to) = io::pipe().unwrap();
         let (mut recorder, recording) = Recorder::stream(to, RecordLimit::default()).unwrap();
         recorder.take(8000, &[1; 160], &[2; 160]);
         drop(recorder);
         recording.finish().unwrap();
         let mut octets = Vec::new();
-        std::io::Read::read_to_end(&mut from, &mut octets).unwrap();
+        io::Read::read_to_end(&mut from, &mut octets).unwrap();
         assert_eq!((octets.len(), Wav::parse(&octets).unwrap().len()), (44 + 640, 160));
     }
 
