@@ -62,6 +62,14 @@ fn a_command_inside_a_sandbox_calls_through_it() {
 }
 
 #[test]
+fn what_the_sandbox_records_of_a_call_is_told_with_its_file() {
+    let home = Home::new();
+    home.write("answer.xml", "<Response><Record timeout=\"1\" playBeep=\"false\"/></Response>");
+    let out = home.run("invite sip:john@phone.plivo.com --sandbox --answer-xml answer.xml").expect(0).out;
+    assert!(out.contains("recorded   1.0 s: /recordings/") && out.contains("4010 End Of XML Instructions"), "{out}");
+}
+
+#[test]
 fn beyond_the_loopback_credentials_have_to_be_given() {
     let run = Home::new().run("sandbox --sip 0.0.0.0:0 --http 127.0.0.1:0").expect(2);
     assert!(run.err.contains("--auth-token"), "{}", run.err);
