@@ -68,8 +68,9 @@ fn spoken() -> Vec<u8> {
 async fn what_the_caller_says_is_recorded_and_the_action_takes_over() {
     let attributes = "maxLength='2' action='{origin}/action' callbackUrl='{origin}/told' callbackMethod='GET'";
     let (mut sandbox, phone, origin, mut asked) = recording(attributes, "<Speak>never said</Speak>").await;
-    let mut call = called(&phone).await;
+    // Made before it is needed: the two seconds are soon over.
     let sound = Sound::parse(&spoken(), &CALL_RATES).unwrap();
+    let mut call = called(&phone).await;
     call.play(Voice::Source(Box::new(Playlist::new([sound]))));
     let record = tokio::time::timeout(PATIENCE, call.ended()).await.unwrap().unwrap();
     let (mut action, mut told) = (None, None);
