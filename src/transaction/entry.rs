@@ -91,12 +91,6 @@ impl Transaction {
         self.source
     }
 
-    /// Whether its transport needs no retransmission.
-    #[must_use]
-    pub const fn is_reliable(&self) -> bool {
-        self.reliable
-    }
-
     /// The whole request, until a final response came or went.
     #[must_use]
     pub const fn request(&self) -> Option<&Bytes> {

@@ -1,6 +1,8 @@
 //! Requests of ours on virtual time.
 
 use crate::bench::{Bench, PEER, answer, ours};
+use sipcall::id::FlowId;
+use sipcall::table::Key;
 use sipcall::transaction::{CancelError, Notice, StartError};
 
 /// Proves 3261-17.1.1.2-a, 3261-17.1.1.2-b.
@@ -9,6 +11,8 @@ fn an_invite_is_repeated_at_doubling_intervals_and_times_out() {
     let mut bench = Bench::new(false);
     let id = bench.start(&ours("INVITE"));
     assert_eq!(bench.sent(), [ours("INVITE")]);
+    assert!(bench.table.get(id).unwrap().request().is_some_and(|request| *request == ours("INVITE")));
+    assert_eq!((bench.table.timers(), bench.table.is_empty()), (1, false), "of the two that run the first is counted");
     assert_eq!(bench.run_to(31_999), [500, 1_500, 3_500, 7_500, 15_500, 31_500]);
     assert_eq!(bench.table.get(id).unwrap().retransmissions(), 6);
     assert_eq!(bench.told(), []);
@@ -163,6 +167,41 @@ fn a_transport_error_ends_what_waits_there_and_nothing_else() {
     bench.table.flow_failed(bench.now, bench.hop.flow, &mut bench.outbox);
     assert_eq!(bench.told(), [(there, Notice::TransportError), (there, Notice::Ended)]);
     assert!(bench.table.is_empty());
+}
+
+#[test]
+fn a_flow_carries_transactions_until_the_last_of_them_ends() {
+    let mut bench = Bench::new(true);
+    let (before, on, after) = (FlowId::new(0, 0), bench.hop.flow, FlowId::new(2, 0));
+    let carries = |bench: &Bench| [before, on, after].map(|flow| bench.table.is_on(flow));
+    assert_eq!(carries(&bench), [false; 3]);
+    bench.start(&ours("INVITE"));
+    bench.start(&ours("OPTIONS"));
+    assert_eq!(carries(&bench), [false, true, false]);
+    bench.response(&answer(486, "INVITE", "t"));
+    assert_eq!(carries(&bench), [false, true, false]);
+    bench.response(&answer(200, "OPTIONS", "t"));
+    assert_eq!(carries(&bench), [false; 3]);
+}
+
+#[test]
+fn what_is_held_is_counted_by_the_octet() {
+    let held = |request: &str| {
+        let mut bench = Bench::new(false);
+        bench.start(request);
+        bench.table.retained_bytes()
+    };
+    let (short, long) = (ours("OPTIONS"), ours("OPTIONS").replace("Require: 100rel", "Require: 100rel, timer"));
+    assert_eq!(held(&long) - held(&short), long.len() - short.len());
+    let key = held(&short) - short.len();
+    assert!((1..100).contains(&key), "the request is held once, and what finds it: {key}");
+
+    let mut bench = Bench::new(false);
+    bench.start(&ours("INVITE"));
+    bench.sent();
+    bench.response(&answer(486, "INVITE", "t"));
+    let ack = bench.sent().concat();
+    assert!((1..100).contains(&(bench.table.retained_bytes() - ack.len())), "the ACK took the place of the INVITE");
 }
 
 #[test]

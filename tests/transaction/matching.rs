@@ -103,6 +103,17 @@ fn an_rfc_2543_peer_is_matched_by_everything_but_a_branch() {
     }
 }
 
+#[test]
+fn an_ack_belongs_to_an_invite_alone() {
+    let via = "SIP/2.0/UDP old.example.com";
+    let mut bench = Bench::new(false);
+    let options = bench.new_request(&theirs("OPTIONS", via));
+    bench.respond(options, 200, &answer(200, "OPTIONS", "our-tag"));
+    let ack = theirs("ACK", via).replace("To: <sip:us@example.org>", "To: <sip:us@example.org>;tag=our-tag");
+    assert_eq!(bench.request(&ack), Incoming::StrayAck);
+    assert_eq!(bench.table.get(options).unwrap().duplicates(), 0);
+}
+
 /// Proves 3261-8.2.2.2-a.
 #[test]
 fn a_request_that_came_on_another_path_is_told_apart() {

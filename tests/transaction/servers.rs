@@ -33,6 +33,25 @@ fn a_slow_user_has_100_trying_sent_after_200_ms() {
     assert_eq!(bench.sent(), [trying]);
 }
 
+/// Proves 3261-18.2.1-a, 3581-4-a.
+#[test]
+fn a_via_is_stamped_where_it_is_wrong_asks_or_says_so_itself_and_else_left_alone() {
+    for (via, mirrored) in [
+        ("192.0.2.9:5062;branch=z9hG4bKt;x", "192.0.2.9:5062;branch=z9hG4bKt;x"),
+        ("10.0.0.7;branch=z9hG4bKt;x", "10.0.0.7;branch=z9hG4bKt;x;received=192.0.2.9"),
+        ("host.example.com;branch=z9hG4bKt", "host.example.com;branch=z9hG4bKt;received=192.0.2.9"),
+        ("192.0.2.9;branch=z9hG4bKt;rport", "192.0.2.9;branch=z9hG4bKt;rport=5060;received=192.0.2.9"),
+        ("192.0.2.9;received=203.0.113.5;branch=z9hG4bKt", "192.0.2.9;branch=z9hG4bKt;received=192.0.2.9"),
+    ] {
+        let mut bench = Bench::new(false);
+        bench.new_request(&theirs("INVITE", &format!("SIP/2.0/UDP {via}")));
+        bench.now = crate::bench::ms(200);
+        bench.table.handle_timeout(bench.now, &mut bench.outbox);
+        let trying = bench.sent().concat();
+        assert_eq!(trying.lines().nth(1), Some(format!("Via: SIP/2.0/UDP {mirrored}").as_str()));
+    }
+}
+
 /// Proves 3261-17.2.1-a, 3261-17.2.1-b.
 #[test]
 fn a_repeated_invite_gets_the_last_provisional_again() {
