@@ -300,7 +300,7 @@ impl<'a> Media<'a> {
         let (proto, formats) = rest.split_once(' ').unwrap_or((rest, ""));
         let port = port.split('/').next()?.parse().ok()?;
         // Neither CR nor NUL can be said again in an answer, which names the same stream (RFC 8866 §9 `byte-string`).
-        if kind.is_empty() || proto.is_empty() || text.contains(['\r', '\0']) {
+        if text.contains(['\r', '\0']) {
             return None;
         }
         Some(Self { kind, port, proto, formats: formats.trim_start(), section })
@@ -423,8 +423,7 @@ impl<'a> Sections<'a> {
     fn next_section(&mut self) -> Result<(usize, Section<'a>), SdpError> {
         let (start, first) = (self.at, self.lines + 1);
         while let Some(rest) = self.text.get(self.at..).filter(|rest| !rest.is_empty()) {
-            let is_first = self.at == start;
-            if rest.starts_with(b"m=") && !(is_first && start > 0) {
+            if rest.starts_with(b"m=") && self.at > start {
                 break;
             }
             let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
@@ -526,7 +525,7 @@ mod tests {
         assert_eq!(audio.fmtp(101), Some("0-15"));
         assert_eq!(audio.ptime_ms(), Some(20));
         let (port, place) = audio.rtcp().unwrap();
-        assert_eq!((port, place.unwrap().address), (4005, "192.0.2.9"));
+        assert_eq!((port, place.unwrap().socket(port)), (4005, "192.0.2.9:4005".parse().ok()));
         assert!(!audio.rtcp_mux());
         assert!(sdp.media[1].rtcp_mux());
         assert_eq!(sdp.media[1].crypto().count(), 1);
@@ -574,13 +573,50 @@ mod tests {
         let two = PHONE.replace("a=sendonly", "v=0");
         assert_eq!(SessionDescription::parse(two.as_bytes()), Err(SdpError::Version));
         assert_eq!(SessionDescription::parse(b"o=- 1 1 IN IP4 a\r\nv=0\r\n"), Err(SdpError::Version));
-        assert_eq!(SessionDescription::parse(b""), Err(SdpError::Version));
+        for unversioned in ["", "m=audio 1 RTP/AVP 0\r\n", "m=audio 1 RTP/AVP 0\r\nv=0\r\n", "\r\nv=1\r\n"] {
+            assert_eq!(SessionDescription::parse(unversioned.as_bytes()), Err(SdpError::Version), "{unversioned}");
+        }
         let large = b"v=0\no=- 18446744073709551616 99999999999999999999999 IN IP4 a\n";
         assert_eq!(SessionDescription::parse(large).unwrap().origin.unwrap().session_id, "18446744073709551616");
         let ours = SdpWriter::new(u64::MAX, u64::MAX, "::1".parse().unwrap(), b"0 0").finish();
         let sdp = SessionDescription::parse(&ours).unwrap();
         assert_eq!(sdp.origin.unwrap().version, "9223372036854775807");
         assert_eq!(sdp.origin.unwrap().address, "::1");
+    }
+
+    #[test]
+    fn an_origin_without_its_two_numbers_is_none() {
+        for (origin, is_one) in [
+            ("- 1 2 IN IP4 192.0.2.1", true),
+            ("- x 2 IN IP4 192.0.2.1", false),
+            ("- 1 x IN IP4 192.0.2.1", false),
+            ("- 1  IN IP4 192.0.2.1", false),
+            ("-  2 IN IP4 192.0.2.1", false),
+            ("1 2 IN IP4 192.0.2.1", false),
+        ] {
+            let text = format!("v=0\r\no={origin}\r\n");
+            assert_eq!(SessionDescription::parse(text.as_bytes()).unwrap().origin.is_some(), is_one, "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_direction_is_sending_and_receiving() {
+        use Direction::{Inactive, RecvOnly, SendOnly, SendRecv};
+        for (direction, sends, receives, mirrored) in [
+            (SendRecv, true, true, SendRecv),
+            (SendOnly, true, false, RecvOnly),
+            (RecvOnly, false, true, SendOnly),
+            (Inactive, false, false, Inactive),
+        ] {
+            assert_eq!((direction.sends(), direction.receives()), (sends, receives));
+            assert_eq!((Direction::of(sends, receives), direction.mirrored()), (direction, mirrored));
+            assert_eq!(
+                [SendRecv, direction, Inactive].map(|other| direction.and(other)),
+                [direction, direction, Inactive]
+            );
+            assert_eq!([SendOnly, RecvOnly].map(|other| direction.and(other).sends()), [sends, false]);
+            assert_eq!([SendOnly, RecvOnly].map(|other| direction.and(other).receives()), [false, receives]);
+        }
     }
 
     #[test]
@@ -629,7 +665,8 @@ mod tests {
     #[test]
     fn keys_stay_out_of_debug_output() {
         let sdp = SessionDescription::parse(PHONE.as_bytes()).unwrap();
-        assert!(!format!("{sdp:?}").contains("inline"));
+        let shown = format!("{sdp:?}");
+        assert!(!shown.contains("inline") && shown.contains(" octets"), "{shown}");
     }
 
     #[test]
