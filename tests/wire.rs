@@ -43,7 +43,7 @@ use sipcall::wire::{
     MessageRef, Method, MinExpires, MinSe, NameAddr, Opener, Params, ParseErrorKind, Quoted, RAck, RSeq, Reason,
     RecordRoute, ReferTo, Refresher, Replaces, Require, RetryAfter, Route, Scheme, SessionExpires, Status,
     SubscriptionState, Supported, To, TypedHeader, Unsupported, Uri, UriBuf, UriErrorKind, Via, WriteError, Writer,
-    bound, redacted, unescape, unfolded, unquoted,
+    bound, check_header, redacted, unescape, unfolded, unquoted,
 };
 
 fn corpus(path: &str) -> Option<PathBuf> {

@@ -463,6 +463,57 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_differs_in_one_octet_is_another() {
+        for (_, name) in KNOWN {
+            for at in 0..name.len() {
+                let mut other = name.as_bytes().to_vec();
+                other[at] = b'%';
+                assert_eq!(HeaderId::of(&other), HeaderId::Other, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_method_is_known_by_its_one_spelling() {
+        use Method::{
+            Ack, Bye, Cancel, Info, Invite, Message, Notify, Options, Prack, Publish, Refer, Register, Subscribe,
+            Update,
+        };
+        for (method, name) in [
+            (Ack, "ACK"),
+            (Bye, "BYE"),
+            (Cancel, "CANCEL"),
+            (Info, "INFO"),
+            (Invite, "INVITE"),
+            (Message, "MESSAGE"),
+            (Notify, "NOTIFY"),
+            (Options, "OPTIONS"),
+            (Prack, "PRACK"),
+            (Publish, "PUBLISH"),
+            (Refer, "REFER"),
+            (Register, "REGISTER"),
+            (Subscribe, "SUBSCRIBE"),
+            (Update, "UPDATE"),
+        ] {
+            assert_eq!(method.to_string(), name);
+            let lower = name.to_ascii_lowercase();
+            assert_eq!(Method::of(lower.as_bytes()), Some(Method::Extension(lower.into())));
+            assert_eq!(Method::of(name.as_bytes()), Some(method));
+        }
+    }
+
+    #[test]
+    fn a_status_is_of_the_class_of_its_first_digit() {
+        for code in 100..=699 {
+            let status = Status::new(code).unwrap();
+            assert_eq!(u16::from(status.class()), code / 100);
+            let is = (status.is_provisional(), status.is_success(), status.is_final());
+            assert_eq!(is, (code < 200, (200..300).contains(&code), code >= 200), "{code}");
+            assert_eq!((status.to_string(), format!("{status:?}")), (code.to_string(), code.to_string()));
+        }
+    }
+
+    #[test]
     fn a_name_costs_about_one_comparison() {
         let length = |head: &u8| {
             let next = |at: &u8| NEXT.get(usize::from(*at)).copied();

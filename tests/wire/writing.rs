@@ -61,6 +61,31 @@ fn no_start_line_can_add_a_line() {
     assert_eq!(Writer::response(&mut out, Status::OK, None).body(None, &long), Err(WriteError::TooLong));
 }
 
+#[test]
+fn a_message_of_65535_octets_is_written_wherever_it_begins_and_none_longer() {
+    let mut out = BytesMut::new();
+    Writer::response(&mut out, Status::OK, None).body(None, b"").unwrap();
+    // The length of the body takes five digits instead of one.
+    let room = bound::MESSAGE - out.len() - 4;
+    for body in [vec![b'x'; room], vec![b'y'; room]] {
+        let before = out.len();
+        assert_eq!(Writer::response(&mut out, Status::OK, None).body(None, &body), Ok(()));
+        assert_eq!(out.len() - before, bound::MESSAGE);
+        let longer = [&body[..], b"z"].concat();
+        assert_eq!(Writer::response(&mut out, Status::OK, None).body(None, &longer), Err(WriteError::TooLong));
+        assert_eq!(out.len() - before, bound::MESSAGE);
+    }
+}
+
+#[test]
+fn a_header_can_be_checked_before_there_is_a_message() {
+    assert_eq!(check_header("X-Lead", "8"), Ok(()));
+    assert_eq!(check_header("X Lead", "8"), Err(WriteError::Name("X Lead".into())));
+    assert_eq!(check_header("X-Lead", "8\r\nX: 9"), Err(WriteError::Value("X-Lead".into())));
+    assert_eq!(check_header("content-length", "8"), Err(WriteError::Reserved("content-length".into())));
+    assert_eq!(check_header("X-Lead", &"8".repeat(bound::MESSAGE)), Err(WriteError::TooLong));
+}
+
 /// Proves 3261-8.2.6.2-a.
 #[test]
 fn copied_headers_keep_their_octets_and_lose_their_folds() {
