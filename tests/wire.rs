@@ -39,11 +39,11 @@ use proptest::prelude::*;
 use serde_json::Value;
 use sipcall::wire::{
     Accept, Allow, AllowEvents, CSeq, CallId, Contact, ContentLength, ContentType, Date, DisplayName, Event, Expires,
-    Fault, Frame, Framer, FramingErrorKind, From as FromHeader, HeaderError, HeaderId, Host, MaxForwards, Message,
-    MessageRef, Method, MinExpires, MinSe, NameAddr, Opener, Params, ParseErrorKind, Quoted, RAck, RSeq, Reason,
-    RecordRoute, ReferTo, Refresher, Replaces, Require, RetryAfter, Route, Scheme, SessionExpires, Status,
-    SubscriptionState, Supported, To, TypedHeader, Unsupported, Uri, UriBuf, UriErrorKind, Via, WriteError, Writer,
-    bound, check_header, redacted, unescape, unfolded, unquoted,
+    Fault, Frame, Framer, FramingErrorKind, From as FromHeader, HeaderError, HeaderErrorKind, HeaderId, Host,
+    MaxForwards, Message, MessageRef, Method, MinExpires, MinSe, NameAddr, Opener, Params, ParseErrorKind, Quoted,
+    RAck, RSeq, Reason, RecordRoute, ReferTo, Refresher, Replaces, Require, RetryAfter, Route, Scheme, SessionExpires,
+    Status, SubscriptionState, Supported, To, TypedHeader, Unsupported, Uri, UriBuf, UriErrorKind, Via, WriteError,
+    Writer, bound, check_header, redacted, unescape, unfolded, unquoted,
 };
 
 fn corpus(path: &str) -> Option<PathBuf> {

@@ -7,8 +7,8 @@ fn a_message_of_65535_octets_is_the_longest() {
     let head = request("", "");
     let fits = [&head[..], &vec![b'x'; bound::MESSAGE - head.len()]].concat();
     assert_eq!(parse(&fits).bytes().len(), 65_535);
-    let kind = Message::parse(&[&fits[..], b"x"].concat()).unwrap_err().kind;
-    assert_eq!(kind, ParseErrorKind::TooLong);
+    let error = Message::parse(&[&fits[..], b"x"].concat()).unwrap_err();
+    assert_eq!((error.kind, error.status()), (ParseErrorKind::TooLong, Status::MESSAGE_TOO_LARGE));
 }
 
 #[test]
@@ -66,6 +66,7 @@ fn vias_and_routes_are_counted_by_value() {
     // One Via is in the request already.
     assert_eq!(fault("Via", "SIP/2.0/UDP a", bound::VIAS - 1), None);
     assert_eq!(fault("Via", "SIP/2.0/UDP a", bound::VIAS), Some(Fault::TooMany(HeaderId::Via)));
+    assert_eq!(Fault::TooMany(HeaderId::Via).status(), Status::MESSAGE_TOO_LARGE);
 }
 
 #[test]
@@ -83,6 +84,12 @@ fn a_uri_has_2048_octets_and_32_parameters_at_most() {
     let header = |count: usize| format!("<sip:a@b>{}", ";p=1".repeat(count));
     assert!(NameAddr::parse(header(bound::PARAMETERS).as_bytes()).is_ok());
     assert!(NameAddr::parse(header(bound::PARAMETERS + 1).as_bytes()).is_err());
+    // The tag counts wherever it stands.
+    for tagged in
+        [format!("{};tag=1", header(bound::PARAMETERS)), header(bound::PARAMETERS).replacen('>', ">;tag=1", 1)]
+    {
+        assert_eq!(NameAddr::parse(tagged.as_bytes()).unwrap_err().kind, HeaderErrorKind::TooMany);
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What other stacks refuse or misread, each as a test of its own.
 
 use super::*;
-use sipcall::wire::auth::{Challenge, Credentials, DigestChallenge};
+use sipcall::wire::auth::{AuthenticationInfo, Challenge, Credentials, DigestChallenge};
 
 /// Proves 3261-7.3.3-a, 3261-7.3.1-a.
 #[test]
@@ -25,7 +25,8 @@ fn folds_are_spaces_wherever_they_are() {
     let message = parse(bytes);
     assert_eq!(message.branch(), Some("z9hG4bKf"));
     assert_eq!(message.get::<FromHeader<'_>>().unwrap().unwrap().display.unwrap().text(), "A B");
-    assert!(message.headers().next().unwrap().folded);
+    let folded: Vec<_> = message.headers().map(|header| header.folded).collect();
+    assert_eq!(folded, [true, true, true, false, true]);
     assert_eq!(&*unfolded(message.header(HeaderId::CSeq).unwrap()), b"1 MESSAGE");
 }
 
@@ -35,7 +36,7 @@ fn space_before_the_colon_is_accepted() {
     let message = parse(&bytes);
     assert_eq!(message.header(HeaderId::Subject), Some(&b"x"[..]));
     assert_eq!(every::<Allow<'_>>(&message).unwrap(), [Allow("INVITE"), Allow("BYE")]);
-    assert!(message.lists(HeaderId::Allow, "bye"));
+    assert!(message.lists(HeaderId::Allow, "bye") && !message.lists(HeaderId::Allow, "by"));
 }
 
 /// Proves 3261-7.3.1-c, 3261-7.3.1-d.
@@ -58,12 +59,28 @@ fn joined_and_separate_values_are_the_same_list() {
 }
 
 #[test]
+fn a_comma_separates_outside_of_quotes_and_brackets_alone() {
+    for (value, elements) in [
+        (r"a\,b", &[r"a\", "b"][..]),
+        (r#""a\",b",c"#, &[r#""a\",b""#, "c"]),
+        (r#"<sip:a"b,c>,"<",d"#, &[r#"<sip:a"b,c>"#, r#""<""#, "d"]),
+        ("a,,b,", &["a", "", "b", ""]),
+    ] {
+        let bytes = request(&format!("Supported: {value}\r\n"), "");
+        let message = Message::parse(&bytes).unwrap();
+        let found: Vec<_> = message.named("Supported").unwrap().elements().map(text).collect();
+        assert_eq!(found, elements, "{value}");
+    }
+}
+
+#[test]
 fn a_non_utf8_octet_in_free_text_costs_nothing_else() {
     let mut bytes = request("Subject: caf?\r\nContent-Length: 2\r\n", "hi");
     let at = bytes.iter().rposition(|&b| b == b'?').unwrap();
     bytes[at] = 0xe9;
     let message = parse(&bytes);
     assert_eq!(message.header(HeaderId::Subject), Some(&b"caf\xe9"[..]));
+    assert_eq!(message.text(HeaderId::Subject).as_deref(), Some("caf\u{fffd}"));
     assert_eq!(message.body(), b"hi");
     let address = NameAddr::parse(b"\"caf\xe9\" <sip:a@b>").unwrap();
     assert_eq!(address.display.unwrap().text(), "caf\u{fffd}");
@@ -129,6 +146,50 @@ fn the_body_of_a_datagram_is_what_content_length_says() {
 }
 
 /// Proves 3261-20.16-a.
+/// A line without any value is as good as none.
+#[test]
+fn a_header_that_must_be_there_and_is_empty_is_missing() {
+    for (id, line) in [
+        (HeaderId::Via, "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKa1\r\n"),
+        (HeaderId::From, "From: <sip:alice@example.org>;tag=f1\r\n"),
+        (HeaderId::To, "To: <sip:bob@example.net>\r\n"),
+    ] {
+        for empty in [String::new(), format!("{id}: \r\n"), format!("{id}:\r\n \r\n")] {
+            let bytes = text(&request("", "")).replace(line, &empty).into_bytes();
+            assert_eq!(Message::parse(&bytes).unwrap().check(), Err(Fault::Missing(id)), "{empty:?}");
+        }
+    }
+    let bytes = request("Via:\r\n", "");
+    assert_eq!(parse(&bytes).via_count(), 1);
+}
+
+#[test]
+fn a_line_without_a_colon_or_a_name_is_a_fault_whatever_its_words() {
+    for line in ["Subject", "no colon", "two words: x", ": x", "n\u{e9}: x"] {
+        let bytes = request(&format!("{line}\r\n"), "");
+        let place = text(&request("", "")).len() - 2;
+        assert_eq!(Message::parse(&bytes).unwrap().check(), Err(Fault::Line(place)), "{line}");
+    }
+}
+
+#[test]
+fn a_response_of_another_version_is_read_and_what_is_no_version_is_no_response() {
+    let message =
+        |start: &str| format!("{start}\r\n{}", text(&request("", "")).split_once("\r\n").unwrap().1).into_bytes();
+    for start in ["SIP/3.0 200 All is well", "SIP/2.10  200 All is well", "sip/2.00   200 All is well"] {
+        let bytes = message(start);
+        let response = Message::parse(&bytes).unwrap();
+        assert_eq!((response.status(), response.reason_phrase()), (Some(Status::OK), &b"All is well"[..]), "{start}");
+        assert_eq!(response.check(), Err(Fault::Version));
+    }
+    for word in ["SIP/2.x", "SIP/x.0", "SIP/2.", "SIP/.0", "SIP/2", "SIP/", "SIP"] {
+        let bytes = [b"\r\n", &message(&format!("{word} 200 All is well"))[..]].concat();
+        let error = Message::parse(&bytes).unwrap_err();
+        assert_eq!(error.kind, ParseErrorKind::StartLine, "{word}");
+        assert!(error.offset >= 2, "the empty line before it counts");
+    }
+}
+
 #[test]
 fn numbers_end_at_their_range() {
     assert_eq!(CSeq::parse(b"4294967295 ACK").unwrap().number, u32::MAX);
@@ -139,6 +200,23 @@ fn numbers_end_at_their_range() {
     assert_eq!(MinSe::parse(b"90;x=y").unwrap(), MinSe(90));
     assert_eq!((Status::new(99), Status::new(700)), (None, None));
     assert_eq!(Status::new(499).unwrap().reason(), "Request Failure");
+}
+
+#[test]
+fn every_parameter_of_a_challenge_and_of_what_follows_it_is_read() {
+    let value = r#"Digest realm="r", nonce="n", domain="sip:a sip:b", stale=false, userhash=false"#;
+    let Ok(Challenge::Digest(challenge)) = Challenge::parse(value.as_bytes()) else { panic!() };
+    assert_eq!((challenge.domain.as_deref(), challenge.stale, challenge.userhash), (Some("sip:a sip:b"), false, false));
+    let info = AuthenticationInfo::parse(br#"nextnonce="x", qop=auth, cnonce="c""#).unwrap();
+    assert_eq!((info.qop.as_deref(), info.cnonce.as_deref()), (Some("auth"), Some("c")));
+}
+
+#[test]
+fn a_control_character_is_refused_in_a_challenge_even_where_it_is_escaped() {
+    for (octet, is_read) in [(b'"', true), (b'\\', true), (b'x', true), (7, false), (0, false), (0x7f, false)] {
+        let value = [&b"Digest nonce=\"n\", realm=\"a\\"[..], &[octet], b"\""].concat();
+        assert_eq!(Challenge::parse(&value).is_ok(), is_read, "{octet}");
+    }
 }
 
 #[test]

@@ -57,9 +57,12 @@ fn broken_uris_are_told_by_their_place() {
         ("sip:@h", User, 4),
         ("sip:a b@h", User, 4),
         ("sip:a%4@h", User, 4),
+        ("sip:a%4z@h", User, 4),
         ("sip:a\"@h", User, 4),
         ("sip:a@", Host, 6),
         ("sip:a@-h", Host, 6),
+        ("sip:a@h-", Host, 6),
+        ("sip:a@h-.x", Host, 6),
         ("sip:a@h..x", Host, 6),
         ("sip:a@192.0.2.256", Host, 6),
         ("sip:a@192.0.2", Host, 6),
@@ -73,12 +76,15 @@ fn broken_uris_are_told_by_their_place() {
         ("sip:a@h;=1", Parameter, 7),
         ("sip:a@h;x=", Parameter, 7),
         ("sip:a@h;x=%zz", Parameter, 7),
+        ("sip:a@h;x=1 y", Parameter, 7),
         ("sip:a@h?", Parameter, 7),
+        ("sip:a@h?x=1 y", Parameter, 7),
         ("sip:a@h?x=1&&y=2", Parameter, 7),
         ("tel:", Number, 4),
         ("tel:+", Number, 4),
         ("tel:12x", Number, 4),
         ("tel:12?x=1", Number, 4),
+        ("tel:12;x=1?y=1", Parameter, 6),
         ("http://a b", Character, 8),
     ] {
         let error = Uri::parse(text.as_bytes()).map(|uri| panic!("{text}: {uri:?}")).unwrap_err();
@@ -125,6 +131,7 @@ const EQUAL: &[(&str, &str, bool)] = &[
     ("tel:+1-201-555", "tel:+1201555", true),
     ("tel:+1201555", "tel:1201555", false),
     ("tel:+1201555;ext=1", "tel:+1201555;ext=1;isub=2", false),
+    ("tel:+1201555;ext=1", "tel:+1201555;ext=2", false),
     ("urn:Service:sos", "URN:service:sos", true),
     ("urn:service:sos", "urn:service:SOS", false),
     ("http://a/b", "HTTP://a/b", true),
@@ -142,6 +149,90 @@ fn uris_compare_as_the_rfcs_say_in_both_orders() {
     }
 }
 
+#[test]
+fn a_uri_is_shown_as_it_was_written() {
+    for (text, _) in URIS {
+        let (uri, kept) = (Uri::parse(text.as_bytes()).unwrap(), UriBuf::parse(text).unwrap());
+        assert_eq!((uri.to_string().as_str(), kept.as_str(), kept.as_ref()), (*text, *text, *text));
+        assert_eq!((kept.to_string(), format!("{kept:?}")), ((*text).to_owned(), format!("{text:?}")));
+    }
+}
+
+/// A URI, and what may stand of it in a request line and in From or To; its transport.
+#[test]
+fn a_uri_loses_what_may_not_stand_where_it_goes() {
+    for (text, in_request_line, in_from_or_to, transport) in [
+        ("sip:a@h;user=phone", "sip:a@h;user=phone", "sip:a@h;user=phone", None),
+        ("sip:a@h:5070", "sip:a@h:5070", "sip:a@h", None),
+        ("sip:a@h;METHOD=BYE;x", "sip:a@h;x", "sip:a@h;x", None),
+        ("sip:h;lr;transport=tcp", "sip:h;lr;transport=tcp", "sip:h", Some("tcp")),
+        ("sip:a:p@h:1;maddr=b;x=1;ttl=1?y=2", "sip:a:p@h:1;maddr=b;x=1;ttl=1", "sip:a:p@h;x=1", None),
+        ("tel:+1201;ext=7", "tel:+1201;ext=7", "tel:+1201;ext=7", None),
+    ] {
+        let uri = Uri::parse(text.as_bytes()).unwrap();
+        assert_eq!((&*uri.in_request_line(), &*uri.in_from_or_to()), (in_request_line, in_from_or_to));
+        assert_eq!((uri.transport(), uri.params().is_empty()), (transport, !text.contains(';')), "{text}");
+    }
+}
+
+#[test]
+fn a_host_is_all_of_its_text_and_an_address_has_numbers_up_to_255() {
+    for octet in 0..300u16 {
+        let text = format!("{octet}.1.{octet}.{octet}");
+        let address = text.parse().ok();
+        assert_eq!(address.is_some(), octet < 256);
+        assert_eq!(Host::parse(text.as_bytes()).ok().and_then(Host::ip), address, "{text}");
+    }
+    for text in ["", "h:5060", "h ", "h;x", "192.0.2.1 ", "192.0.2.1:5060", "[::1]:5060", "[::1", "::1", "a@h"] {
+        assert_eq!(Host::parse(text.as_bytes()).unwrap_err().kind, UriErrorKind::Host, "{text}");
+    }
+}
+
+#[test]
+fn a_fault_of_an_address_is_told_by_its_place_in_the_value() {
+    use UriErrorKind::{Host, Parameter, Port, User};
+    for (value, kind, offset) in [
+        ("A <sip:a b@h>", HeaderErrorKind::Uri(User), 7),
+        ("A <sip:a@-h>", HeaderErrorKind::Uri(Host), 9),
+        ("A <sip:a@h:x>", HeaderErrorKind::Uri(Port), 10),
+        ("\"A, B\" <sip:a@h;=1>;tag=1", HeaderErrorKind::Uri(Parameter), 15),
+        ("A <sip:a@h?>", HeaderErrorKind::Uri(Parameter), 10),
+        // What may be a parameter of the URI or of the header needs the brackets (RFC 3261 §20.10).
+        ("sip:a@h?x=1", HeaderErrorKind::Angle, 7),
+        ("sip:a@h,sip:b@h", HeaderErrorKind::Angle, 7),
+    ] {
+        let error = NameAddr::parse(value.as_bytes()).unwrap_err();
+        assert_eq!((error.kind, error.offset), (kind, offset), "{value}");
+    }
+}
+
+#[test]
+fn a_fault_of_a_parameter_of_a_via_is_told_by_its_place() {
+    for value in [";received=192.0.2.1.5", ";received=[::1", ";rport=5060x", ";rport=65536", ";ttl=256", ";maddr=-"] {
+        for (before, offset) in [("SIP/2.0/UDP h", 14), ("SIP/2.0/UDP h;x=1", 18)] {
+            let error = Via::parse(format!("{before}{value}").as_bytes()).unwrap_err();
+            assert_eq!(error, HeaderError { kind: HeaderErrorKind::Parameter, offset }, "{value}");
+        }
+    }
+}
+
+#[test]
+fn a_display_name_is_kept_as_written_beside_what_it_says() {
+    for (value, raw, says) in [("A B <sip:a@b>", "A B", "A B"), (r#""A \" B"<sip:a@b>"#, r#"A \" B"#, "A \" B")] {
+        let display = NameAddr::parse(value.as_bytes()).unwrap().display.unwrap();
+        assert_eq!((display.raw(), &*display.text()), (raw.as_bytes(), says));
+    }
+}
+
+#[test]
+fn of_a_parameter_that_comes_twice_the_first_counts() {
+    let via =
+        Via::parse(b"SIP/2.0/UDP h;branch=1;received=192.0.2.1;rport=1;branch=2;received=192.0.2.2;rport=2").unwrap();
+    assert_eq!((via.branch(), via.received(), via.rport()), (Some("1"), "192.0.2.1".parse().ok(), Some(Some(1))));
+    assert_eq!(NameAddr::parse(b"<sip:a@b>;tag=1;tag=2").unwrap().tag(), Some("1"));
+    assert_eq!(NameAddr::parse(b"<sip:a@b>;tug=1").unwrap().tag(), None);
+}
+
 /// Header, value, and how many values it has; `None` where it is refused.
 const VALUES: &[(&str, &str, Option<usize>)] = &[
     ("Via", "SIP/2.0/UDP h", Some(1)),
@@ -154,6 +245,11 @@ const VALUES: &[(&str, &str, Option<usize>)] = &[
     ("Via", "SIP/2.0/UDP h;ttl=256", None),
     ("Via", "SIP/2.0/UDP h;rport=65536", None),
     ("Via", "SIP/2.0/UDP h;received=name.example", None),
+    ("Via", "SIP/2.0/UDP h;received=192.0.2.1.5", None),
+    ("Via", "SIP/2.0/UDP h;received=\"192.0.2.1\"", None),
+    ("Via", "SIP/2.0/UDP h;received=192.0.2.1 ;x", Some(1)),
+    ("Via", "SIP/2.0/UDP h;maddr=-h", None),
+    ("Via", "SIP/2.0/UDP h;maddr=[::1]", Some(1)),
     ("Via", "SIP/2.0/UDP h,", None),
     ("Via", "SIP/2.0/UDP u@h", None),
     ("From", "sip:a@b;tag=1", Some(1)),
