@@ -333,6 +333,21 @@ fn the_verdicts_on_torture_messages_are_those_of_their_index() {
     assert_eq!((passed, open), (41, 8));
 }
 
+#[test]
+fn white_space_other_than_a_space_is_told_where_a_first_line_is_refused_for_it() {
+    for octet in ["\t", "\r", "\u{b}", "\u{c}", "\0"] {
+        for place in (0..=REQUEST.find('\r').unwrap()).rev() {
+            let request = format!("{}{octet}{}", &REQUEST[..place], &REQUEST[place..]);
+            judge(request.as_bytes(), &request);
+        }
+        let response = REQUEST.replacen(REQUEST.split("\r\n").next().unwrap(), "SIP/2.0 200 OK", 1);
+        for place in 0..=response.find('\r').unwrap() {
+            let response = format!("{}{octet}{}", &response[..place], &response[place..]);
+            judge(response.as_bytes(), &response);
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn no_change_of_a_message_is_missed(at in 0..REQUEST.len(), gone in 0..12usize, put in "[ -~\r\n\t\u{0}]{0,8}") {

@@ -61,10 +61,10 @@ impl Examined<'_> {
                 let reason = if rest.is_empty() { line.len() } else { (at + 4).min(line.len()) };
                 self.start = code.map_or(Start::Unreadable, |code| Start::Response(code.code(), reason..line.len()));
             }
-            [(_, method), .., (version_at, version)] if words.len() > 2 && is_version(version) => {
+            [(_, method), .., (version_at, version)] if words.len() > 2 && is_version(without_tabs(version)) => {
                 let (from, to) =
                     (words.get(1).map_or(0, |(at, _)| *at), line.get(..*version_at).map_or(0, trimmed_len));
-                self.judge_version(*version_at, version);
+                self.judge_version(*version_at, without_tabs(version));
                 self.judge_request_line(&line, method, from..to, *version_at);
             }
             _ => {}
@@ -321,13 +321,21 @@ fn words(line: &[u8]) -> Vec<(usize, &[u8])> {
     let mut at = 0;
     let mut words = Vec::new();
     for word in line.split(|b| *b == b' ') {
-        let start = at + word.iter().take_while(|b| b.is_ascii_whitespace()).count();
-        at += word.len() + 1;
-        if !word.trim_ascii().is_empty() {
-            words.push((start, word.trim_ascii()));
+        if !word.is_empty() {
+            words.push((at, word));
         }
+        at += word.len() + 1;
     }
     words
+}
+
+/// `word` without the TAB and CR around it: around the version of a request `Message::parse` passes over them, elsewhere in
+/// the first line they are refused.
+fn without_tabs(word: &[u8]) -> &[u8] {
+    let is_kept = |b: &u8| !matches!(b, b'\t' | b'\r');
+    let start = word.iter().position(is_kept).unwrap_or(word.len());
+    let end = word.iter().rposition(is_kept).map_or(start, |last| last + 1);
+    word.get(start..end).unwrap_or_default()
 }
 
 fn trimmed_len(line: &[u8]) -> usize {
