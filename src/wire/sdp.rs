@@ -528,7 +528,7 @@ mod tests {
         assert_eq!((port, place.unwrap().socket(port)), (4005, "192.0.2.9:4005".parse().ok()));
         assert!(!audio.rtcp_mux());
         assert!(sdp.media[1].rtcp_mux());
-        assert_eq!(sdp.media[1].crypto().count(), 1);
+        assert_eq!(sdp.media[1].crypto().collect::<Vec<_>>(), ["1 AES_CM_128_HMAC_SHA1_80 inline:abc"]);
         assert_eq!(sdp.attributes().count(), 1);
     }
 
@@ -634,6 +634,7 @@ mod tests {
 
     #[test]
     fn each_bound_holds_at_the_limit_and_not_one_above() {
+        assert_eq!((MAX_OCTETS, MAX_LINES, MAX_MEDIA), (16_384, 512, 16));
         let lines = |count: usize| format!("v=0\n{}", "a=x\n".repeat(count - 1));
         assert!(SessionDescription::parse(lines(MAX_LINES).as_bytes()).is_ok());
         assert_eq!(SessionDescription::parse(lines(MAX_LINES + 1).as_bytes()), Err(SdpError::TooManyLines));

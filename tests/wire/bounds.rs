@@ -3,6 +3,13 @@
 use super::*;
 
 #[test]
+fn the_bounds_are_these() {
+    assert_eq!([bound::MESSAGE, bound::START_LINE, bound::HEADER_LINE, bound::HEADER_NAME], [65_535, 4096, 8192, 255]);
+    assert_eq!([bound::HEADERS, bound::FOLDS, bound::VIAS, bound::ROUTES], [128, 16, 64, 32]);
+    assert_eq!([bound::URI, bound::PARAMETERS, bound::DISPLAY_NAME], [2048, 32, 256]);
+}
+
+#[test]
 fn a_message_of_65535_octets_is_the_longest() {
     let head = request("", "");
     let fits = [&head[..], &vec![b'x'; bound::MESSAGE - head.len()]].concat();

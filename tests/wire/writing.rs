@@ -49,7 +49,7 @@ fn no_value_can_add_a_line_and_nothing_half_written_stays() {
 #[test]
 fn no_start_line_can_add_a_line() {
     let mut out = BytesMut::new();
-    for uri in ["", "sip:a b", "sip:a\r\nX: y", "<sip:a>"] {
+    for uri in ["", "sip:a b", "sip:a\r\nX: y", "sip:a\u{7f}", "<sip:a>"] {
         assert_eq!(Writer::request(&mut out, &Method::Bye, uri).body(None, b""), Err(WriteError::RequestUri));
     }
     let method = Method::Extension("A B".into());
