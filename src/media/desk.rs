@@ -20,8 +20,10 @@ use crate::call::digit::{Digit, Step};
 use crate::call::{MediaCounts, MediaEvent, MediaPlan};
 use crate::id::StreamId;
 use crate::seed::Seed;
+use crate::table::{Key, Slab};
 use crate::time::{Duration, Epoch, Instant};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -29,6 +31,8 @@ use std::net::SocketAddr;
 const EVENTS: usize = 4096;
 /// A room that is later than this goes on from now: what was missed is not made up for by a burst.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// Turns begin on a grid of half a millisecond, so that rooms whose time is nearly the same share one wake-up of the thread.
+const GRID_NANOS: u64 = 500_000;
 /// Diallings that wait for a stream.
 const DIALLINGS: usize = 8;
 /// The rate of a speaker before anything is agreed.
@@ -47,15 +51,32 @@ pub struct Desk {
     /// Whether digits are listened for as tones.
     detects: bool,
     lines: BTreeMap<StreamId, Line>,
-    rooms: BTreeMap<RoomId, Open>,
-    due: BTreeSet<(Instant, RoomId)>,
+    rooms: Slab<RoomId, Open>,
+    /// Every room once, the next one first.
+    due: BinaryHeap<Reverse<(Instant, RoomId)>>,
     events: VecDeque<(StreamId, MediaEvent)>,
-    last_room: u64,
 }
 
 /// Names a room of a desk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RoomId(u64);
+pub struct RoomId {
+    slot: u32,
+    generation: u32,
+}
+
+impl Key for RoomId {
+    fn new(slot: u32, generation: u32) -> Self {
+        Self { slot, generation }
+    }
+
+    fn slot(self) -> u32 {
+        self.slot
+    }
+
+    fn generation(self) -> u32 {
+        self.generation
+    }
+}
 
 /// What the desk keeps of a stream beside what is in its room.
 struct Line {
@@ -99,10 +120,9 @@ impl Desk {
             epoch,
             detects,
             lines: BTreeMap::new(),
-            rooms: BTreeMap::new(),
-            due: BTreeSet::new(),
+            rooms: Slab::new(),
+            due: BinaryHeap::new(),
             events: VecDeque::new(),
-            last_room: 0,
         }
     }
 
@@ -200,23 +220,23 @@ impl Desk {
     /// When the next room is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.due.first().map(|(at, _)| *at)
+        self.due.peek().map(|Reverse((at, _))| *at)
     }
 
     /// A room that is due.
     #[must_use]
     pub fn poll_due(&self, now: Instant) -> Option<RoomId> {
-        self.due.first().filter(|(at, _)| *at <= now).map(|(_, room)| *room)
+        self.due.peek().filter(|Reverse((at, _))| *at <= now).map(|Reverse((_, room))| *room)
     }
 
     /// The streams of a room.
     pub fn streams(&self, room: RoomId) -> impl Iterator<Item = StreamId> {
-        self.rooms.get(&room).into_iter().flat_map(|open| open.streams.iter().map(|(id, _)| *id))
+        self.rooms.get(room).into_iter().flat_map(|open| open.streams.iter().map(|(id, _)| *id))
     }
 
     /// 20 ms of a room pass.
     pub fn tick(&mut self, now: Instant, room: RoomId) {
-        let Some(open) = self.rooms.get_mut(&room) else { return };
+        let Some(open) = self.rooms.get_mut(room) else { return };
         let late = now.since(open.due);
         open.room.tick(now);
         for (id, seat) in &open.streams {
@@ -243,9 +263,17 @@ impl Desk {
                 tell(MediaEvent::Played);
             }
         }
-        let next = if late > PATIENCE { now + FRAME } else { open.due + FRAME };
-        self.due.remove(&(std::mem::replace(&mut open.due, next), room));
-        self.due.insert((next, room));
+        let next = if late > PATIENCE { on_grid(now + FRAME) } else { open.due + FRAME };
+        open.due = next;
+        match self.due.peek_mut() {
+            // As ever; in place, so that nothing is allocated.
+            Some(mut first) if first.0.1 == room => first.0.0 = next,
+            first => {
+                drop(first);
+                self.due.retain(|Reverse((_, other))| *other != room);
+                self.due.push(Reverse((next, room)));
+            }
+        }
     }
 
     /// What a stream has to send now, written to `out`.
@@ -260,7 +288,7 @@ impl Desk {
 
     fn stream(&mut self, id: StreamId) -> Option<&mut Stream> {
         let (room, seat) = self.lines.get(&id)?.seat?;
-        match self.rooms.get_mut(&room)?.room.get_mut(seat)? {
+        match self.rooms.get_mut(room)?.room.get_mut(seat)? {
             Member::Stream(stream) => Some(stream),
             Member::Speaker(_) => None,
         }
@@ -270,7 +298,7 @@ impl Desk {
         let line = self.lines.get_mut(&id)?;
         match (&mut line.speaker, line.seat) {
             (Where::Aside(speaker), _) => Some(speaker),
-            (Where::Beside(speaker), Some((room, _))) => match self.rooms.get_mut(&room)?.room.get_mut(*speaker)? {
+            (Where::Beside(speaker), Some((room, _))) => match self.rooms.get_mut(room)?.room.get_mut(*speaker)? {
                 Member::Speaker(speaker) => Some(speaker),
                 Member::Stream(_) => None,
             },
@@ -282,7 +310,7 @@ impl Desk {
     fn unseat(&mut self, id: StreamId) -> Option<Box<Stream>> {
         let line = self.lines.get_mut(&id)?;
         let (room, seat) = line.seat.take()?;
-        let open = self.rooms.get_mut(&room)?;
+        let open = self.rooms.get_mut(room)?;
         open.streams.retain(|(other, _)| *other != id);
         if let Where::Beside(beside) = line.speaker
             && let Some(Member::Speaker(speaker)) = open.room.remove(beside)
@@ -291,8 +319,8 @@ impl Desk {
         }
         let stream = open.room.remove(seat);
         if open.streams.is_empty() {
-            self.due.remove(&(open.due, room));
-            self.rooms.remove(&room);
+            self.due.retain(|Reverse((_, other))| *other != room);
+            self.rooms.remove(room);
         }
         match stream? {
             Member::Stream(stream) => Some(stream),
@@ -302,10 +330,10 @@ impl Desk {
 
     /// Puts a stream into that room if others are there, else into one of its own, with our end beside it.
     fn seat(&mut self, now: Instant, id: StreamId, stream: Box<Stream>, room: Option<RoomId>) {
-        let shared = room.filter(|room| self.rooms.contains_key(room));
+        let shared = room.filter(|room| self.rooms.get(*room).is_some());
         let rate = stream.rate();
         let room = self.seat_in(now, id, stream, shared);
-        let (Some(line), Some(open), None) = (self.lines.get_mut(&id), self.rooms.get_mut(&room), shared) else {
+        let (Some(line), Some(open), None) = (self.lines.get_mut(&id), self.rooms.get_mut(room), shared) else {
             return;
         };
         let speaker = std::mem::replace(&mut line.speaker, Where::Aside(Speaker::new(rate)));
@@ -319,13 +347,12 @@ impl Desk {
     /// Puts a stream into that room, or into a new one; returns which.
     fn seat_in(&mut self, now: Instant, id: StreamId, stream: Box<Stream>, room: Option<RoomId>) -> RoomId {
         let room = room.unwrap_or_else(|| {
-            self.last_room += 1;
-            RoomId(self.last_room)
+            let due = on_grid(now);
+            let room = self.rooms.insert(Open { room: Room::new(), streams: Vec::new(), due });
+            self.due.push(Reverse((due, room)));
+            room
         });
-        let open = self.rooms.entry(room).or_insert_with(|| {
-            self.due.insert((now, room));
-            Open { room: Room::new(), streams: Vec::new(), due: now }
-        });
+        let Some(open) = self.rooms.get_mut(room) else { return room };
         let rate = stream.rate();
         if let (Some(line), Ok(seat)) = (self.lines.get_mut(&id), open.room.add(Member::Stream(stream))) {
             open.streams.push((id, seat));
@@ -337,6 +364,12 @@ impl Desk {
         }
         room
     }
+}
+
+/// That moment, or the next one of the grid.
+fn on_grid(at: Instant) -> Instant {
+    let nanos = u64::try_from(at.since_origin().as_nanos()).unwrap_or(u64::MAX);
+    Instant::from_origin(Duration::from_nanos(nanos.div_ceil(GRID_NANOS).saturating_mul(GRID_NANOS)))
 }
 
 impl Line {

@@ -2,13 +2,17 @@
 
 use crate::line::{Line, Way, addr, once, plan, stream, voice};
 use sipcall::call::digit::Step;
-use sipcall::call::{Codec, DigitWay, Direction, MediaEvent};
+use sipcall::call::{Codec, DigitWay, Direction, MediaEvent, MediaPlan};
 use sipcall::id::{CallId, StreamId};
+use sipcall::media::FRAME;
+use sipcall::media::desk::Desk;
 use sipcall::media::probe::align;
 use sipcall::media::voice::Voice;
+use sipcall::seed::Seed;
 use sipcall::table::Key;
-use sipcall::time::Duration;
-use sipcall::wire::rtp::RtpPacket;
+use sipcall::time::{Duration, Epoch, Instant};
+use sipcall::wire::rtp::{RtpHeader, RtpPacket};
+use std::collections::BTreeMap;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -59,7 +63,7 @@ fn packets_are_as_long_as_was_agreed() {
         let said = voice(8000, 2 * SECOND);
         let mut line = Line::connected(Codec::Pcma, way(0, 30, 0));
         for (end, other) in [(1, 2), (2, 1)] {
-            line.set_plan(end, &sipcall::call::MediaPlan { ptime_ms, ..plan(Codec::Pcma, other) });
+            line.set_plan(end, &MediaPlan { ptime_ms, ..plan(Codec::Pcma, other) });
         }
         line.desk(1).play(stream(), once(&said));
         line.run(3 * SECOND);
@@ -146,7 +150,7 @@ fn keys_are_heard_once_whichever_way_they_travel() {
 #[test]
 fn where_the_peer_takes_no_events_keys_go_as_tones() {
     let mut line = Line::connected(Codec::Pcmu, Way::default());
-    line.set_plan(1, &sipcall::call::MediaPlan { telephone_event: None, ..plan(Codec::Pcmu, 2) });
+    line.set_plan(1, &MediaPlan { telephone_event: None, ..plan(Codec::Pcmu, 2) });
     line.desk(1).dial(stream(), &Step::parse("42#").unwrap(), true);
     line.run(2 * SECOND);
     assert_eq!(line.keys(2), "42#");
@@ -171,7 +175,7 @@ fn keys_that_are_dialled_too_early_wait_for_the_plan() {
 fn on_hold_nothing_is_sent_and_what_follows_begins_anew() {
     let mut line = Line::connected(Codec::Pcmu, Way::default());
     line.run(SECOND);
-    let hold = sipcall::call::MediaPlan { direction: Direction::Inactive, ..plan(Codec::Pcmu, 2) };
+    let hold = MediaPlan { direction: Direction::Inactive, ..plan(Codec::Pcmu, 2) };
     line.set_plan(1, &hold);
     line.run(SECOND);
     assert_eq!(line.seen[&1].len(), 50);
@@ -216,10 +220,10 @@ fn a_peer_behind_a_nat_is_answered_where_it_is() {
 fn what_strangers_send_is_counted_and_not_heard() {
     let mut line = Line::connected(Codec::Pcmu, Way::default());
     line.run(SECOND);
-    let header = sipcall::wire::rtp::RtpHeader { marker: false, payload_type: 0, sequence: 9, timestamp: 9, ssrc: 9 };
+    let header = RtpHeader { marker: false, payload_type: 0, sequence: 9, timestamp: 9, ssrc: 9 };
     let stranger = "203.0.113.66:7".parse().unwrap();
     for sequence in 0..200 {
-        let packet = [&sipcall::wire::rtp::RtpHeader { sequence, ..header }.write()[..], &[0x20; 160]].concat();
+        let packet = [&RtpHeader { sequence, ..header }.write()[..], &[0x20; 160]].concat();
         line.send(stranger, addr(2), packet);
     }
     line.send(stranger, addr(2), vec![0; 20]);
@@ -275,4 +279,75 @@ fn calls_put_together_hear_each_other() {
     line.desk(3).leave(now, second);
     let rooms = line.desk(3).poll_due(now).map(|room| line.desk(3).streams(room).count());
     assert_eq!(rooms, Some(1));
+}
+
+/// A desk of its own with a stream for each of these plans.
+fn desk_of(plans: &[MediaPlan]) -> (Desk, Vec<StreamId>) {
+    let mut desk = Desk::new([5; 32], Epoch::default(), false);
+    let ids: Vec<StreamId> = (0..).take(plans.len()).map(|n| StreamId::of(CallId::new(n, 0))).collect();
+    for (id, plan) in ids.iter().zip(plans) {
+        desk.open(*id);
+        desk.set_plan(Instant::ZERO, *id, plan);
+    }
+    (desk, ids)
+}
+
+/// Where codecs agree nothing is lost by decoding, mixing and encoding.
+#[test]
+fn a_bridge_of_two_passes_payloads_on_octet_by_octet() {
+    for codec in [Codec::Pcmu, Codec::Pcma] {
+        let (mut desk, ids) = desk_of(&[plan(codec, 1), plan(codec, 2)]);
+        desk.join(Instant::ZERO, &ids);
+        let (mut chance, mut said, mut passed) = (Seed::new([6; 32]), Vec::new(), Vec::new());
+        let mut out = Vec::new();
+        for sequence in 0..100 {
+            let now = Instant::ZERO + FRAME * u32::from(sequence);
+            // The negative zero of PCMU becomes the positive one.
+            let payload: Vec<u8> = (0..160).map(|_| chance.below(256) as u8).map(|octet| octet.max(0x80)).collect();
+            let (payload_type, timestamp) = (codec.payload(), u32::from(sequence) * 160);
+            let header = RtpHeader { marker: false, payload_type, sequence, timestamp, ssrc: 9 };
+            desk.handle_packet(now, ids[0], addr(1), &mut [&header.write()[..], &payload].concat());
+            said.extend(payload);
+            while let Some(room) = desk.poll_due(now) {
+                desk.tick(now, room);
+            }
+            while desk.poll_packet(now, ids[0], &mut out).is_some() {}
+            while let Some(packet) = desk.poll_packet(now, ids[1], &mut out) {
+                assert_eq!(packet.to, addr(2));
+                passed.extend_from_slice(RtpPacket::parse(&out).unwrap().payload);
+            }
+        }
+        let begin = passed.windows(160).position(|window| window == &said[..160]).unwrap();
+        assert!(passed.len() - begin > 90 * 160);
+        assert!(said.starts_with(&passed[begin..]), "{codec:?}");
+    }
+}
+
+#[test]
+fn every_room_has_its_turn_once_a_frame() {
+    let (mut desk, mut ids) = desk_of(&[plan(Codec::Pcmu, 1), plan(Codec::Pcma, 2), plan(Codec::G722, 3)]);
+    let (mut now, mut out) = (Instant::ZERO, Vec::new());
+    // One room begins later than the others, and one ends.
+    for (round, streams) in [(0, 3), (1, 4), (2, 3)] {
+        if round == 1 {
+            ids.push(StreamId::of(CallId::new(9, 0)));
+            desk.open(ids[3]);
+            desk.set_plan(now + FRAME / 3, ids[3], &plan(Codec::Pcmu, 4));
+        }
+        if round == 2 {
+            desk.close(now, ids.remove(1), &mut out);
+        }
+        let until = now + SECOND;
+        let mut turns = BTreeMap::new();
+        while let Some(at) = desk.poll_timeout().filter(|at| *at < until) {
+            assert!(at >= now);
+            now = at;
+            let room = desk.poll_due(now).unwrap();
+            let stream = desk.streams(room).next().unwrap();
+            desk.tick(now, room);
+            *turns.entry(stream).or_insert(0) += 1;
+        }
+        assert!(turns.len() == streams && turns.values().all(|turns| *turns == 50), "{turns:?}");
+        now = until;
+    }
 }
