@@ -1,11 +1,11 @@
 //! RTP ports: bound when a call needs one, read and written by one thread that paces every stream of the driver.
 //!
-//! A stream's sockets are read when its frame of 20 ms is due, so that a turn costs three system calls a stream and no
+//! A stream's sockets are read when its frame of 20 ms is due, so that a turn costs two system calls a stream and no
 //! readiness has to be watched. The kernel notes when each packet came: what is measured of the network does not depend
 //! on when we look.
 
 use super::Clock;
-use super::datagrams::Datagrams;
+use super::datagrams::{Datagrams, Inbox};
 use super::socket::bind_datagram;
 use super::watch::{Happening, Tell};
 use crate::agent::MediaReport;
@@ -42,9 +42,8 @@ impl Media {
     pub(super) fn start(clock: Clock, seed: [u8; 32], detects: bool, tell: Tell) -> io::Result<Self> {
         let (orders, taken) = channel();
         let desk = Desk::new(seed, clock.epoch(), detects);
-        let buffer = vec![0; DATAGRAM];
-        let pacer = Pacer { desk, clock, tell, ports: BTreeMap::new(), due: Vec::new(), buffer, packet: Vec::new() };
-        std::thread::Builder::new().name("sipcall-media".to_owned()).spawn(move || pacer.run(&taken))?;
+        let thread = std::thread::Builder::new().name("sipcall-media".to_owned());
+        thread.spawn(move || Pacer::new(desk, clock, tell).run(&taken))?;
         Ok(Self { orders })
     }
 
@@ -80,6 +79,8 @@ struct Ports {
     rtp: Datagrams,
     /// None if its port was taken: then RTCP is sent from the other one.
     rtcp: Option<Datagrams>,
+    /// Frames until RTCP is read.
+    until_rtcp: u8,
 }
 
 impl Ports {
@@ -100,18 +101,20 @@ struct Pacer {
     ports: BTreeMap<StreamId, Ports>,
     /// The streams of the room whose turn it is.
     due: Vec<StreamId>,
-    /// What is received.
-    buffer: Vec<u8>,
+    inbox: Inbox,
     /// What is sent.
     packet: Vec<u8>,
 }
 
-/// Octets of a datagram; no packet of ours or of any codec is as long, and what is longer is cut and refused.
-const DATAGRAM: usize = 2048;
-/// Datagrams of one stream that are read in one turn: a flood has the rest of them dropped by the kernel.
-const READS: usize = 64;
+/// RTCP is read once in so many frames: a report comes every few seconds, and the kernel notes when.
+const RTCP_FRAMES: u8 = 10;
 
 impl Pacer {
+    fn new(desk: Desk, clock: Clock, tell: Tell) -> Self {
+        let (ports, due, packet) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { desk, clock, tell, ports, due, inbox: Inbox::new(), packet }
+    }
+
     fn run(mut self, orders: &Receiver<Order>) {
         loop {
             while let Ok(order) = orders.try_recv() {
@@ -158,26 +161,28 @@ impl Pacer {
     }
 
     fn receive(&mut self, stream: StreamId) {
-        let Some(ports) = self.ports.get(&stream) else { return };
-        for socket in std::iter::once(&ports.rtp).chain(&ports.rtcp) {
-            for _ in 0..READS {
-                let Some((length, from, at)) = socket.receive(&mut self.buffer, &self.clock) else { break };
-                if let Some(packet) = self.buffer.get_mut(..length) {
-                    self.desk.handle_packet(at, stream, from, packet);
-                }
-            }
+        let Some(ports) = self.ports.get_mut(&stream) else { return };
+        let reads_rtcp = ports.until_rtcp == 0;
+        ports.until_rtcp = if reads_rtcp { RTCP_FRAMES - 1 } else { ports.until_rtcp - 1 };
+        for socket in std::iter::once(&ports.rtp).chain(ports.rtcp.iter().filter(|_| reads_rtcp)) {
+            let take = |at, from, packet: &mut [u8]| self.desk.handle_packet(at, stream, from, packet);
+            self.inbox.receive(socket, &self.clock, take);
         }
     }
 
     fn send(&mut self, stream: StreamId) {
         let Some(ports) = self.ports.get(&stream) else { return };
-        while let Some(packet) = self.desk.poll_packet(self.clock.now(), stream, &mut self.packet) {
+        let now = self.clock.now();
+        while let Some(packet) = self.desk.poll_packet(now, stream, &mut self.packet) {
             ports.send(packet.rtcp, &self.packet, packet.to);
         }
     }
 
     /// What arrived before the end counts too; a stream that is not open has counted nothing.
     fn close(&mut self, stream: StreamId) {
+        if let Some(ports) = self.ports.get_mut(&stream) {
+            ports.until_rtcp = 0;
+        }
         self.receive(stream);
         let (counts, last) = self.desk.close(self.clock.now(), stream, &mut self.packet);
         if let (Some(ports), Some(last)) = (self.ports.remove(&stream), last) {
@@ -212,7 +217,8 @@ impl PortRange {
             let addr = socket.local_addr()?;
             // RTCP has the port above (RFC 3550 §11).
             let above = addr.port().checked_add(1).and_then(|port| bind_datagram(SocketAddr::new(local, port)).ok());
-            Ok((addr, Ports { rtp: Datagrams::new(socket)?, rtcp: above.map(Datagrams::new).transpose()? }))
+            let rtcp = above.map(Datagrams::new).transpose()?;
+            Ok((addr, Ports { rtp: Datagrams::new(socket)?, rtcp, until_rtcp: 0 }))
         });
         match bound {
             Ok((addr, ports)) => {
