@@ -5,20 +5,22 @@
 
 #![allow(missing_docs, unused_qualifications, reason = "what the macros make")]
 
+#[path = "wire/measured.rs"]
+#[allow(dead_code, reason = "names are for tables")]
+mod measured;
 #[path = "wire/messages.rs"]
 mod messages;
 #[path = "../src/cli/bench/values.rs"]
 mod values;
 #[path = "wire/works.rs"]
-#[allow(dead_code, reason = "names are for tables")]
 mod works;
 #[path = "wire/writes.rs"]
 mod writes;
 
 use gungraun::{library_benchmark, library_benchmark_group, main};
+use measured::Work;
 use sipcall::wire;
 use std::hint::black_box;
-use works::Work;
 
 fn warm(at: usize) -> Work {
     let mut work = works::all().swap_remove(at);

@@ -12,6 +12,10 @@
 
 #[path = "wire/count.rs"]
 mod count;
+#[path = "wire/measure.rs"]
+mod measure;
+#[path = "wire/measured.rs"]
+mod measured;
 #[path = "wire/messages.rs"]
 mod messages;
 #[path = "../src/cli/bench/values.rs"]
@@ -23,50 +27,23 @@ mod works;
 #[path = "wire/writes.rs"]
 mod writes;
 
+use measured::Work;
 use sipcall::wire;
 use std::hint::black_box;
 use std::process::ExitCode;
-use std::time::Instant;
 use values::Sum;
-use works::Work;
-
-const ROUNDS: usize = 101;
-/// Nanoseconds that one round of one work should take at least.
-const ROUND: f64 = 100_000.0;
 
 fn main() -> ExitCode {
     let mut works = works::all();
     if std::env::args().any(|argument| argument == "--names") {
-        works.iter().for_each(|work| println!("{}\t{}", work.name, work.each));
+        measure::names(&works);
         return ExitCode::SUCCESS;
     }
-    let kept = works.len();
     works.extend(over_variants());
-    let allocations: Vec<u64> = works.iter_mut().map(|work| count::allocations(|| (work.run)()).0).collect();
-    let times = times(&mut works);
-    println!(
-        "{:<28} {:>9} {:>9} {:>13} {:>12}",
-        "one message or value", "least ns", "median ns", "instructions", "allocations"
-    );
-    for (at, (work, (least, median))) in works.iter().zip(&times).enumerate() {
-        let instructions = if at < kept { instructions(&work.name) } else { None };
-        let instructions = instructions.unwrap_or_else(|| "-".to_owned());
-        println!(
-            "{:<28} {least:>9.1} {median:>9.1} {instructions:>13} {:>12}",
-            work.name,
-            each(allocations[at], work.each)
-        );
+    match measure::table("one message or value", &mut works, include_str!("instructions.tsv")) {
+        Some(_) => ExitCode::SUCCESS,
+        None => ExitCode::FAILURE,
     }
-    if allocations.iter().any(|&count| count > 0) {
-        println!("something allocates that must not");
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
-}
-
-/// Of one message or value; exactly none is `0`.
-fn each(count: u64, of: usize) -> String {
-    if count == 0 { "0".to_owned() } else { format!("{:.2}", count as f64 / of as f64) }
 }
 
 /// Reading of messages of which no two are the same.
@@ -84,34 +61,4 @@ fn over_variants() -> Vec<Work> {
         Work { name: format!("{name}, {COUNT} distinct"), each: COUNT, run: Box::new(run) }
     };
     works::READS.into_iter().map(read).collect()
-}
-
-/// Least and median nanoseconds of one message or value.
-fn times(works: &mut [Work]) -> Vec<(f64, f64)> {
-    let repeats: Vec<usize> = works.iter_mut().map(|work| (ROUND / time(work, 3)).ceil() as usize).collect();
-    let mut times = vec![Vec::with_capacity(ROUNDS); works.len()];
-    for _ in 0..ROUNDS {
-        for (at, work) in works.iter_mut().enumerate() {
-            times[at].push(time(work, repeats[at]) / work.each as f64);
-        }
-    }
-    times.iter_mut().for_each(|rounds| rounds.sort_by(f64::total_cmp));
-    times.iter().map(|rounds| (rounds[0], rounds[ROUNDS / 2])).collect()
-}
-
-/// Nanoseconds of one run, of so many.
-fn time(work: &mut Work, repeats: usize) -> f64 {
-    let began = Instant::now();
-    for _ in 0..repeats {
-        black_box((work.run)());
-    }
-    began.elapsed().as_nanos() as f64 / repeats as f64
-}
-
-/// The figure of `benches/instructions.tsv`.
-fn instructions(name: &str) -> Option<String> {
-    include_str!("instructions.tsv").lines().find_map(|line| {
-        let (found, figures) = line.split_once('\t')?;
-        (found == name).then(|| figures.split('\t').next().unwrap_or_default().to_owned())
-    })
 }

@@ -1,5 +1,6 @@
 //! What is measured: each a name, how many messages or values one run of it reads or writes, and the run.
 
+use crate::measured::Work;
 use crate::messages::MESSAGES;
 use crate::values::{self, Sum};
 use crate::writes::{invite, response};
@@ -7,16 +8,6 @@ use bytes::BytesMut;
 use sipcall::wire::auth::{AuthenticationInfo, Authorization, WwwAuthenticate};
 use sipcall::wire::*;
 use std::hint::black_box;
-
-/// One thing that is measured.
-pub(crate) struct Work {
-    /// What it is called in tables and figures.
-    pub(crate) name: String,
-    /// Messages or values of one run.
-    pub(crate) each: usize,
-    /// The run.
-    pub(crate) run: Box<dyn FnMut() -> u64>,
-}
 
 /// Reads one message.
 pub(crate) type Read = fn(&[u8], &mut Sum) -> Option<()>;
