@@ -167,7 +167,7 @@ def free_port():
     """A port that is free for UDP and TCP, and the next one belongs to it. The kernel hands out higher ones by itself, and
     the phones take lower ones for RTP: nothing takes it before it is used."""
     while True:
-        port = 20000 + 2 * next(COUNTED) % 12000
+        port = 20000 + 2 * (next(COUNTED) % 6000)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams, socket.socket() as stream:
             try:
                 datagrams.bind(("127.0.0.1", port))
