@@ -238,7 +238,8 @@ impl Desk {
     pub fn tick(&mut self, now: Instant, room: RoomId) {
         let Some(open) = self.rooms.get_mut(room) else { return };
         let late = now.since(open.due);
-        open.room.tick(now);
+        // A turn that is late is one of its time: what was said has not aged because nobody looked.
+        open.room.tick(if late > PATIENCE { now } else { open.due });
         for (id, seat) in &open.streams {
             let Some(line) = self.lines.get_mut(id) else { continue };
             let mut tell = |event| {

@@ -46,6 +46,19 @@ fn jitter_is_taken_out_and_loss_is_bridged() {
 }
 
 #[test]
+fn a_machine_that_is_late_now_and_then_is_not_heard() {
+    let said = voice(8000, 4 * SECOND);
+    let mut line = Line::connected(Codec::Pcmu, way(0, 30, 0));
+    line.sluggish = Duration::from_millis(80);
+    line.desk(1).play(stream(), once(&said));
+    line.run(5 * SECOND);
+    let alike = align(&said, &line.heard(2).heard, 8000).similarity;
+    assert!(alike > 0.97, "{alike}");
+    let counts = line.close(2).received;
+    assert_eq!((counts.lost, counts.late), (0, 0), "{counts:?}");
+}
+
+#[test]
 fn an_echo_comes_back_and_ends_are_told() {
     let said = voice(8000, 2 * SECOND);
     let mut line = Line::connected(Codec::Pcmu, way(0, 20, 0));

@@ -65,6 +65,8 @@ pub(crate) fn once(samples: &[i16]) -> Voice {
 pub(crate) struct Line {
     pub(crate) now: Instant,
     pub(crate) way: Way,
+    /// How much later than due turns are taken at most.
+    pub(crate) sluggish: Duration,
     desks: BTreeMap<End, Desk>,
     ears: BTreeMap<End, Receiver<Piece>>,
     /// When it arrives, in which order it was sent, from where, to where, what.
@@ -109,6 +111,7 @@ impl Line {
         Self {
             now: Instant::from_origin(Duration::from_secs(1)),
             way,
+            sluggish: Duration::ZERO,
             desks: BTreeMap::new(),
             ears: BTreeMap::new(),
             flying: BTreeMap::new(),
@@ -163,7 +166,8 @@ impl Line {
         loop {
             let due = self.desks.values().filter_map(Desk::poll_timeout).min();
             let Some(at) = due.filter(|at| *at < until) else { break };
-            self.now = self.now.max(at);
+            let late = Duration::from_micros(self.chance.below(self.sluggish.as_micros() as u64 + 1));
+            self.now = self.now.max(at + late);
             let ends: Vec<End> = self.desks.keys().copied().collect();
             for end in ends {
                 self.turn(end);
