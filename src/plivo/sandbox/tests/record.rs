@@ -65,13 +65,10 @@ fn spoken() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn what_the_caller_says_is_recorded_and_the_action_takes_over() {
+async fn what_was_recorded_is_told_and_the_action_takes_over() {
     let attributes = "maxLength='2' action='{origin}/action' callbackUrl='{origin}/told' callbackMethod='GET'";
     let (mut sandbox, phone, origin, mut asked) = recording(attributes, "<Speak>never said</Speak>").await;
-    // Made before it is needed: the two seconds are soon over.
-    let sound = Sound::parse(&spoken(), &CALL_RATES).unwrap();
     let mut call = called(&phone).await;
-    call.play(Voice::Source(Box::new(Playlist::new([sound]))));
     let record = tokio::time::timeout(PATIENCE, call.ended()).await.unwrap().unwrap();
     let (mut action, mut told) = (None, None);
     while action.is_none() || told.is_none() {
@@ -98,11 +95,6 @@ async fn what_the_caller_says_is_recorded_and_the_action_takes_over() {
         assert_eq!((asked.value("CallStatus"), asked.value("X-PH-Test")), (Some("in-progress"), Some("Sample")));
     }
     assert_eq!((action.value("Digits"), told.value("Digits")), (Some(""), None));
-    let file = fetched(&action).await;
-    let wav = Wav::parse(&file).unwrap();
-    let reference = Clip::parse(&spoken(), wav.rate).unwrap();
-    let found = probe::align(&reference.samples, &wav.mono().collect::<Vec<_>>(), wav.rate);
-    assert!(wav.channels == 1 && found.similarity > 0.9, "{found:?}");
     let report = report(&sandbox, &record).await;
     // The action's <Hangup> ended it, not the end of the first document.
     assert_eq!(report.end.map(|(cause, _)| cause.code), Some(4000));
@@ -113,6 +105,26 @@ async fn what_the_caller_says_is_recorded_and_the_action_takes_over() {
     assert!(events.iter().any(|event| matches!(event, SandboxEvent::Recorded { id, length, .. }
         if Some(id.as_str()) == action.value("RecordingID") && length.as_millis() >= 1000)));
     assert!(!events.iter().any(|event| matches!(event, SandboxEvent::Spoke { .. })), "{events:?}");
+}
+
+#[tokio::test]
+async fn the_file_has_what_the_caller_said() {
+    let (sandbox, phone, origin, mut asked) = recording("maxLength='2' action='{origin}/action'", "").await;
+    // Made before it is needed: the two seconds are soon over.
+    let sound = Sound::parse(&spoken(), &CALL_RATES).unwrap();
+    let mut found = Vec::new();
+    // Where the machine is busy packets come too late to be heard; not three times in a row.
+    while found.len() < 3 && !found.iter().any(|alike| *alike > 0.9) {
+        let mut call = called(&phone).await;
+        call.play(Voice::Source(Box::new(Playlist::new([sound.clone()]))));
+        tokio::time::timeout(PATIENCE, call.ended()).await.unwrap().unwrap();
+        let file = fetched(&asked_for("Redirect", &sandbox, &origin, &mut asked).await).await;
+        let wav = Wav::parse(&file).unwrap();
+        assert_eq!(wav.channels, 1);
+        let reference = Clip::parse(&spoken(), wav.rate).unwrap();
+        found.push(probe::align(&reference.samples, &wav.mono().collect::<Vec<_>>(), wav.rate).similarity);
+    }
+    assert!(found.iter().any(|alike| *alike > 0.9), "{found:?}");
 }
 
 #[tokio::test]
