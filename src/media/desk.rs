@@ -17,7 +17,7 @@ use super::room::{Party, PartyId, Room};
 use super::stream::{Packet, Stream};
 use super::voice::{Speaker, Voice};
 use crate::call::digit::{Digit, Step};
-use crate::call::{MediaCounts, MediaEvent, MediaPlan};
+use crate::call::{DigitWay, MediaCounts, MediaEvent, MediaPlan};
 use crate::id::StreamId;
 use crate::seed::Seed;
 use crate::table::{Key, Slab};
@@ -55,6 +55,8 @@ pub struct Desk {
     /// Every room once, the next one first.
     due: BinaryHeap<Reverse<(Instant, RoomId)>>,
     events: VecDeque<(StreamId, MediaEvent)>,
+    /// Keys of the turn that is taken.
+    pressed: Vec<(StreamId, Digit)>,
 }
 
 /// Names a room of a desk.
@@ -123,6 +125,7 @@ impl Desk {
             rooms: Slab::new(),
             due: BinaryHeap::new(),
             events: VecDeque::new(),
+            pressed: Vec::new(),
         }
     }
 
@@ -255,6 +258,9 @@ impl Desk {
                 }
                 while let Some(event) = stream.poll_event() {
                     tell(event);
+                    if let MediaEvent::Digit { digit, by: DigitWay::Rtp, .. } = event {
+                        self.pressed.push((*id, digit));
+                    }
                 }
             }
             if let Where::Beside(speaker) = line.speaker
@@ -262,6 +268,16 @@ impl Desk {
                 && speaker.poll_played()
             {
                 tell(MediaEvent::Played);
+            }
+        }
+        // Keys as events are no sound: to the others in the room they are pressed anew.
+        for (from, digit) in self.pressed.drain(..) {
+            for (_, seat) in open.streams.iter().filter(|(id, _)| *id != from) {
+                if let Some(Member::Stream(stream)) = open.room.get_mut(*seat)
+                    && stream.takes_events()
+                {
+                    stream.dial(&[Step::Digit(digit)]);
+                }
             }
         }
         let next = if late > PATIENCE { on_grid(now + FRAME) } else { open.due + FRAME };

@@ -11,7 +11,7 @@ use sipcall::media::voice::Voice;
 use sipcall::seed::Seed;
 use sipcall::table::Key;
 use sipcall::time::{Duration, Epoch, Instant};
-use sipcall::wire::rtp::{RtpHeader, RtpPacket};
+use sipcall::wire::rtp::{RtpHeader, RtpPacket, TelephoneEvent};
 use std::collections::BTreeMap;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ fn jitter_is_taken_out_and_loss_is_bridged() {
 fn a_machine_that_is_late_now_and_then_is_not_heard() {
     let said = voice(8000, 4 * SECOND);
     let mut line = Line::connected(Codec::Pcmu, way(0, 30, 0));
-    line.sluggish = Duration::from_millis(80);
+    line.sluggish = Duration::from_millis(180);
     line.desk(1).play(stream(), once(&said));
     line.run(5 * SECOND);
     let alike = align(&said, &line.heard(2).heard, 8000).similarity;
@@ -207,7 +207,7 @@ fn the_codec_may_change_in_the_middle() {
         let mut line = Line::connected(Codec::Pcmu, way(0, 30, 0));
         line.run(SECOND);
         for (end, other) in [(1, 2), (2, 1)] {
-            line.set_plan(end, &sipcall::call::MediaPlan { ptime_ms, ..plan(Codec::G722, other) });
+            line.set_plan(end, &MediaPlan { ptime_ms, ..plan(Codec::G722, other) });
         }
         line.heard(2);
         let said = voice(16_000, 2 * SECOND);
@@ -334,6 +334,37 @@ fn a_bridge_of_two_passes_payloads_on_octet_by_octet() {
         assert!(passed.len() - begin > 90 * 160);
         assert!(said.starts_with(&passed[begin..]), "{codec:?}");
     }
+}
+
+#[test]
+fn keys_as_events_cross_a_bridge() {
+    let (mut desk, ids) =
+        desk_of(&[plan(Codec::Pcmu, 1), MediaPlan { telephone_event: Some(96), ..plan(Codec::G722, 2) }]);
+    desk.join(Instant::ZERO, &ids);
+    let (mut out, mut keys) = (Vec::new(), Vec::new());
+    for sequence in 0..40u16 {
+        let now = Instant::ZERO + FRAME * u32::from(sequence);
+        let held = sequence.saturating_sub(4);
+        let header = RtpHeader { marker: held == 1, payload_type: 101, sequence, timestamp: 640, ssrc: 9 };
+        if (1..=5).contains(&held) {
+            let event = TelephoneEvent { event: 11, end: held == 5, volume: 10, duration: 160 * held };
+            desk.handle_packet(now, ids[0], addr(1), &mut [&header.write()[..], &event.write()].concat());
+        }
+        while let Some(room) = desk.poll_due(now) {
+            desk.tick(now, room);
+        }
+        while desk.poll_packet(now, ids[0], &mut out).is_some() {
+            assert_ne!(RtpPacket::parse(&out).unwrap().header.payload_type, 101, "a key came back");
+        }
+        while desk.poll_packet(now, ids[1], &mut out).is_some() {
+            let packet = RtpPacket::parse(&out).unwrap();
+            if packet.header.payload_type == 96 {
+                keys.push(TelephoneEvent::parse(packet.payload).unwrap());
+            }
+        }
+    }
+    assert!(keys.len() >= 5 && keys.iter().all(|key| key.event == 11), "{keys:?}");
+    assert_eq!(keys.iter().filter(|key| key.end).count(), 3, "{keys:?}");
 }
 
 #[test]
