@@ -20,7 +20,7 @@ pub enum MediaEvent {
     Played,
     /// Nothing has come for so long, though the peer may send.
     Quiet(Duration),
-    /// Something comes again.
+    /// That is over: something comes again, or nothing is to come any more, as on hold.
     Heard,
 }
 

@@ -701,9 +701,16 @@ mod tests {
 
     #[test]
     fn the_packet_length_follows_the_peer_within_reason() {
-        for (line, expected) in
-            [("a=ptime:30\r\n", 30), ("a=ptime:20.0\r\n", 20), ("a=ptime:0\r\n", 20), ("a=ptime:5000\r\n", 20)]
-        {
+        for (line, expected) in [
+            ("a=ptime:30\r\n", 30),
+            ("a=ptime:120\r\n", 120),
+            ("a=ptime:20.0\r\n", 20),
+            ("a=ptime:0\r\n", 20),
+            ("a=ptime:1\r\n", 20),
+            ("a=ptime:121\r\n", 20),
+            ("a=ptime:10000\r\n", 20),
+            ("a=ptime:99999999999\r\n", 20),
+        ] {
             let media = format!("m=audio 7000 RTP/AVP 0\r\n{line}");
             let (sdp, plan) = answered(&media).unwrap();
             assert_eq!((plan.ptime_ms, accepted(&media).unwrap().ptime_ms), (expected, expected), "{line}");
@@ -711,6 +718,7 @@ mod tests {
         }
     }
 
+    /// Proves 3605-2.1-a.
     #[test]
     fn one_port_for_rtp_and_rtcp_is_echoed_but_needs_an_offer() {
         let mux = "m=audio 7000 RTP/AVP 0\r\na=rtcp-mux\r\n";

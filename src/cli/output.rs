@@ -336,7 +336,7 @@ pub fn media_told(event: MediaEvent) -> (&'static str, String, Named) {
             let text = format!("nothing was heard for {} s", length.as_secs());
             ("quiet", text, vec![("ms", json!(length.as_millis() as u64))])
         }
-        MediaEvent::Heard => ("heard", "something is heard again".to_owned(), Vec::new()),
+        MediaEvent::Heard => ("heard", "something is heard again, or need not be".to_owned(), Vec::new()),
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) struct Control {
     epoch: Epoch,
     seed: Seed,
     cname: String,
+    began: Instant,
     next: Instant,
     reported: Option<Reported>,
     round_trip: Option<Duration>,
@@ -28,7 +29,8 @@ impl Control {
     /// Reports that begin at half an interval (RFC 3550 §6.2).
     pub(super) fn new(now: Instant, epoch: Epoch, mut seed: Seed) -> Self {
         let cname = seed.token();
-        let mut control = Self { epoch, seed, cname, next: now, reported: None, round_trip: None, has_reported: false };
+        let mut control =
+            Self { epoch, seed, cname, began: now, next: now, reported: None, round_trip: None, has_reported: false };
         control.next = now + control.interval(INTERVAL / 2);
         control
     }
@@ -71,7 +73,10 @@ impl Control {
         self.reported = Some(Reported { lost: i64::from(block.lost), jitter });
         if let Some(units) = block.round_trip(self.ntp(now)) {
             let took = Duration::from_nanos((u64::from(units) * 1_000_000_000) >> 16);
-            self.round_trip = Some(self.round_trip.map_or(took, |least| least.min(took)));
+            // What names a report of before there was any has not heard one of ours.
+            if took <= now.since(self.began) {
+                self.round_trip = Some(self.round_trip.map_or(took, |least| least.min(took)));
+            }
         }
     }
 

@@ -2,16 +2,17 @@
 
 use super::codec::{Decoder, MOST_SAMPLES, units};
 use super::events::{EventPacket, EventReceiver, Key};
-use super::jitter::{Concealment, FRAME, JitterBuffer, Play, Put};
+use super::jitter::{Concealment, FRAME, JitterBuffer, MAX_PAYLOAD, Play};
 use super::latch::Latch;
 use super::quality::{Inputs, Levels};
 use super::receive::{Arrivals, Reception};
+use super::stream::QUIET;
 use crate::call::counts::{Quality, Received};
 use crate::call::digit::Digit;
 use crate::call::{Codec, DigitWay, Direction, MediaEvent, MediaPlan};
 use crate::time::{Duration, Instant};
 use crate::wire::rtcp::ReportBlock;
-use crate::wire::rtp::{RtpPacket, TelephoneEvent};
+use crate::wire::rtp::{RtpHeader, RtpPacket, TelephoneEvent};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
@@ -19,10 +20,12 @@ use std::net::SocketAddr;
 const COMFORT_NOISE: u8 = 13;
 /// A source that was silent for so long makes room for another one from the same address.
 const SWITCH: Duration = Duration::from_millis(60);
-/// So long without a packet is worth telling.
-const QUIET: Duration = Duration::from_secs(5);
-/// Events that wait; a stream has no more of them in 20 ms but by a flood.
-const EVENTS: usize = 16;
+/// Keys that are believed in a second: more than twice as many as the fastest dialling has (ten, ITU-T Q.24). More of
+/// them would be there to fill our queues.
+const KEYS: u32 = 24;
+const SECOND: Duration = Duration::from_secs(1);
+/// Events that wait: the keys of a second, and what else happens in 20 ms.
+const EVENTS: usize = 32;
 
 /// The receiving half of a stream.
 #[derive(Debug)]
@@ -35,6 +38,8 @@ pub(super) struct Inbound {
     pub(super) latch: Latch,
     /// The source that is played.
     source: Option<Source>,
+    /// The source that may be next, and the sequence number that would prove it.
+    candidate: Option<(u32, u16)>,
     /// What came of sources that are no more.
     past: Reception,
     decoder: Decoder,
@@ -46,6 +51,8 @@ pub(super) struct Inbound {
     keys: EventReceiver,
     /// Whether keys came as events: then tones are the same keys once more.
     has_keys: bool,
+    /// The keys of a second: since when, and how many.
+    keys_since: (Instant, u32),
     events: VecDeque<MediaEvent>,
     levels: Levels,
     /// Since when nothing has come, and whether that was told.
@@ -79,6 +86,7 @@ impl Inbound {
             receives: false,
             latch: Latch::new(plan.remote),
             source: None,
+            candidate: None,
             past: Reception::default(),
             decoder: Decoder::new(plan.codec)?,
             jitter: JitterBuffer::new(clock),
@@ -87,6 +95,7 @@ impl Inbound {
             decoded: Vec::with_capacity(MOST_SAMPLES),
             keys: EventReceiver::new(clock, FRAME),
             has_keys: false,
+            keys_since: (now, 0),
             events: VecDeque::with_capacity(EVENTS),
             levels: Levels::default(),
             quiet_since: now,
@@ -103,6 +112,7 @@ impl Inbound {
             let Some(decoder) = Decoder::new(plan.codec) else { return };
             let (rate, clock) = (plan.codec.rate(), plan.codec.clock());
             (self.codec, self.decoder) = (plan.codec, decoder);
+            self.counts.late = self.late();
             (self.jitter, self.concealment) = (JitterBuffer::new(clock), Concealment::new(rate));
             self.keys = EventReceiver::new(clock, FRAME);
             self.decoded.clear();
@@ -121,7 +131,10 @@ impl Inbound {
         self.event_type = plan.telephone_event_in;
         let receives = matches!(plan.direction, Direction::SendRecv | Direction::RecvOnly);
         if receives && !self.receives {
-            (self.quiet_since, self.is_quiet) = (now, false);
+            self.quiet_since = now;
+        }
+        if !receives && std::mem::take(&mut self.is_quiet) {
+            self.tell(MediaEvent::Heard);
         }
         self.receives = receives;
     }
@@ -133,6 +146,7 @@ impl Inbound {
         let is_event = self.event_type == Some(header.payload_type);
         let is_sound = header.payload_type == self.payload_type;
         if !(is_event || is_sound || header.payload_type == COMFORT_NOISE)
+            || is_sound && packet.payload.len() > MAX_PAYLOAD
             || !self.latch.admits(now, from, &header, is_proven)
         {
             return self.refuse();
@@ -140,7 +154,7 @@ impl Inbound {
         if !self.receives {
             return;
         }
-        let Some(source) = self.source_of(now, header.ssrc) else { return };
+        let Some(source) = self.source_of(now, &header) else { return self.refuse() };
         source.heard = now;
         let Some(extended) = source.arrivals.note(now, &header).extended() else { return };
         self.counts.packets += 1;
@@ -154,9 +168,7 @@ impl Inbound {
         // What is no sound is put as such, so that its number is not missed.
         let units = if is_sound { units(self.codec, packet.payload) } else { 0 };
         let payload = if is_sound { packet.payload } else { &[] };
-        if self.jitter.put(now, extended, &header, units, payload) == Put::TooLong {
-            self.counts.refused += 1;
-        }
+        self.jitter.put(now, extended, &header, units, payload);
         if is_sound {
             self.noise.stop();
         } else if is_event {
@@ -164,7 +176,7 @@ impl Inbound {
                 let TelephoneEvent { event, end, volume, duration } = event;
                 let (timestamp, marker) = (header.timestamp, header.marker);
                 let heard = self.keys.handle(now, EventPacket { event, end, volume, duration, timestamp, marker });
-                heard.into_iter().flatten().for_each(|key| self.pressed(key));
+                heard.into_iter().flatten().for_each(|key| self.pressed(now, key));
             }
         } else {
             self.noise.start(packet.payload);
@@ -172,14 +184,21 @@ impl Inbound {
     }
 
     /// The source that a packet belongs to; none if that one is not to be heard now.
-    fn source_of(&mut self, now: Instant, ssrc: u32) -> Option<&mut Source> {
-        let clock = self.codec.clock();
-        if self.source.as_ref().is_some_and(|source| source.ssrc != ssrc && now.since(source.heard) >= SWITCH) {
-            // Its place is free, and what waits of it is over.
+    ///
+    /// The first takes its place at once. Another one has to send two packets in sequence, so that no single one drives
+    /// out who only pauses, and to wait until the first is silent, unless that one was no more than a single packet.
+    fn source_of(&mut self, now: Instant, header: &RtpHeader) -> Option<&mut Source> {
+        if let Some(source) = self.source.as_ref().filter(|source| source.ssrc != header.ssrc) {
+            let next = (header.ssrc, header.sequence.wrapping_add(1));
+            let follows = self.candidate.replace(next) == Some((header.ssrc, header.sequence));
+            if !follows || source.arrivals.is_valid() && now.since(source.heard) < SWITCH {
+                return None;
+            }
+            // What waits of it is over.
             self.retire();
         }
-        let source = self.source.get_or_insert_with(|| Source::new(now, ssrc, clock));
-        (source.ssrc == ssrc).then_some(source)
+        let clock = self.codec.clock();
+        Some(self.source.get_or_insert_with(|| Source::new(now, header.ssrc, clock)))
     }
 
     /// The source is no more; what it came to is kept.
@@ -190,12 +209,24 @@ impl Inbound {
         }
     }
 
-    fn pressed(&mut self, key: Key) {
+    fn pressed(&mut self, now: Instant, key: Key) {
         self.has_keys = true;
-        if let Key::Released(digit, length) = key {
+        if let Key::Released(digit, length) = key
+            && self.takes_key(now)
+        {
             self.counts.digits += 1;
             self.tell(MediaEvent::Digit { digit, by: DigitWay::Rtp, length: Some(length) });
         }
+    }
+
+    /// Whether a key is one of those that somebody can have pressed in this second.
+    fn takes_key(&mut self, now: Instant) -> bool {
+        let (since, count) = &mut self.keys_since;
+        if now.since(*since) >= SECOND {
+            (*since, *count) = (now, 0);
+        }
+        *count = count.saturating_add(1);
+        *count <= KEYS
     }
 
     /// A tone was heard that is a key.
@@ -225,7 +256,7 @@ impl Inbound {
     /// Plays a frame; false where there is nothing but silence.
     pub(super) fn play(&mut self, now: Instant, frame: &mut [i16]) -> bool {
         if let Some(key) = self.keys.handle_timeout(now) {
-            self.pressed(key);
+            self.pressed(now, key);
         }
         let quiet = now.since(self.quiet_since);
         if self.receives && !self.is_quiet && quiet >= QUIET {
@@ -280,11 +311,10 @@ impl Inbound {
     /// What it came to, over a way of that round trip.
     pub(super) fn counts(&self, round_trip: Option<Duration>) -> Received {
         let came = self.source.as_ref().map_or(self.past, |source| self.past.and(source.arrivals.reception()));
-        let buffered = self.jitter.buffered();
         let seconds = |units: u32| Duration::from_secs_f64(f64::from(units) / f64::from(came.clock.max(1)));
         Received {
             lost: came.lost,
-            late: buffered.late,
+            late: self.late(),
             duplicate: came.duplicates,
             reordered: came.reordered,
             bursts: (came.bursts, came.longest_burst),
@@ -294,10 +324,15 @@ impl Inbound {
         }
     }
 
+    /// Packets that came too late, by this codec and those before.
+    fn late(&self) -> u64 {
+        self.counts.late + self.jitter.buffered().late
+    }
+
     fn quality(&self, came: &Reception, round_trip: Option<Duration>) -> Quality {
         let buffered = self.jitter.buffered();
         // What is left out to catch up is missed by the ear as well.
-        let gone = came.lost + buffered.late + buffered.dropped;
+        let gone = came.lost + self.late() + buffered.dropped;
         let loss_percent = 100.0 * gone as f64 / came.expected.max(1) as f64;
         let delay = round_trip.unwrap_or_default() / 2 + FRAME + buffered.delay;
         let inputs = Inputs {

@@ -17,6 +17,9 @@ use crate::time::{Duration, Epoch, Instant};
 use crate::wire::rtp::Kind;
 use std::net::SocketAddr;
 
+/// So long without a packet is told as [`MediaEvent::Quiet`].
+pub const QUIET: Duration = Duration::from_secs(5);
+
 /// A packet to send; its octets are written beside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {

@@ -11,7 +11,7 @@ use sipcall::time::{Duration, Instant};
 use sipcall::wire::rtcp::{Compound, Rtcp};
 use sipcall::wire::rtp::{Kind, RtpPacket, TelephoneEvent};
 
-fn corpus(name: &str) -> Option<PathBuf> {
+pub(crate) fn corpus(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus").join(name);
     if path.exists() {
         return Some(path);
