@@ -33,6 +33,7 @@ fn main() -> io::Result<()> {
         ("header", &seeds.headers),
         ("uri", &seeds.uris),
         ("sdp", &seeds.descriptions),
+        ("media", &sounds()),
     ] {
         let folder = to.join(target);
         fs::create_dir_all(&folder)?;
@@ -52,6 +53,21 @@ fn files(folder: &Path) -> io::Result<Vec<std::path::PathBuf>> {
     let mut all = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     all.sort();
     Ok(all)
+}
+
+/// Calls as the target of that name reads them: plans of four streams, then packets and the time between them.
+fn sounds() -> BTreeSet<Vec<u8>> {
+    // Codec, shape (plain, or a suite with its key), events.
+    let plans: [&[u8]; 4] = [&[0, 0x70, 0], &[2, 0x70, 0], &[0, 0x00, 1, 0], &[1, 0x20, 5, 0]];
+    // A packet of sound, a key that ends, comfort noise, a report of the peer's.
+    let packets: [&[u8]; 4] =
+        [&[0, 0, 0, 3], &[0, 0x10, 5, 0, 3, 0x20], &[0, 0x20, 1, 40], &[7, 9, 1, 2, 3, 4, 5, 6, 7, 8]];
+    let begun = |plan: &[u8]| plan.repeat(4);
+    let call = |plan: &&[u8], packet: &&[u8]| {
+        let turns = (0..8_u8).flat_map(|turn| [&[packet[0] | turn << 6], &packet[1..], &[8, 20]].concat());
+        begun(plan).into_iter().chain(turns).collect()
+    };
+    plans.iter().flat_map(|plan| packets.iter().map(move |packet| call(plan, packet))).collect()
 }
 
 #[derive(Default)]
