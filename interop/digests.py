@@ -52,7 +52,8 @@ def twice_challenged(value=None):
 
 
 def challenged_by_proxy_and_callee(lab):
-    call, received = play(lab, [*twice_challenged(), *TAKEN], "--talk", "0", code=0)
+    # With one codec both credentials fit into a datagram: no number is used up by a try over TCP.
+    call, received = play(lab, [*twice_challenged(), *TAKEN], "--talk", "0", "--codec", "pcmu", code=0)
     both = of_method("INVITE", received)[2]
     # RFC 3261 §22.3: what the proxy wants is still there when the callee gets what it wants.
     require_right(both, "Proxy-Authorization", nc="00000002")
@@ -72,7 +73,7 @@ def a_callee_of_another_realm_gets_what_the_account_allows(lab):
     with open(lab.path("realms.toml"), "w", encoding="utf-8") as file:
         file.write(f'[account.work]\nuri = "sip:{USER}@127.0.0.1"\nrealms = "{REALM}, elsewhere.example"\n')
     other = f'Digest realm="elsewhere.example", nonce="{NONCE}", qop="auth"'
-    options = ["--talk", "0", "--config", lab.path("realms.toml"), "--account", "work"]
+    options = ["--talk", "0", "--codec", "pcmu", "--config", lab.path("realms.toml"), "--account", "work"]
     _, received = play(lab, [*twice_challenged(other), *TAKEN], *options, code=0)
     both = of_method("INVITE", received)[2]
     require_right(both, "Proxy-Authorization", nc="00000002")
