@@ -35,6 +35,9 @@ mod requests;
 #[path = "cli/peer.rs"]
 mod peer;
 
+#[path = "cli/quiet.rs"]
+mod quiet;
+
 #[path = "cli/sandbox.rs"]
 mod sandbox;
 

@@ -1,6 +1,9 @@
 //! The async client over real sockets on the loopback: two of them, or one and a peer by hand.
 #![cfg(feature = "net")]
 
+#[path = "client/early_media.rs"]
+mod early_media;
+
 use sipcall::agent::{
     Accept, Account, AgentConfig, Answer, CallRequest, Observed, OutRequest, Refused, Serve, Transport,
 };

@@ -13,6 +13,7 @@ use super::phone::{
     Home, Identity, NOBODY, Parts, Phone, Unready, held, home, identity, now_unix_ms, profile, store_path,
 };
 use super::probe::{self, Probe};
+use super::quiet::Quiet;
 use super::sound::{Ears, STDIO, Speech, Tape, pressing};
 use crate::agent::{CallRequest, Event, Profile};
 use crate::call::digit::Step;
@@ -37,6 +38,7 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
     if args.record.as_ref().is_some_and(|path| path.as_os_str() == STDIO) {
         printer.leave_stdout();
     }
+    let quiet = Quiet::ready(config)?;
     let (mut request, warnings) = request(args, config, home(config, &args.way)?.as_ref(), printer)?;
     request.session = Session::Managed(speech.prefs());
     for warning in warnings {
@@ -47,6 +49,7 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
         request,
         speech,
         until,
+        quiet,
         #[cfg(feature = "audio-device")]
         card: args.device.then(super::device::Card::open).transpose()?,
     };
@@ -145,6 +148,7 @@ struct Plan<'a> {
     until: Option<tokio::time::Instant>,
     #[cfg(feature = "audio-device")]
     card: Option<super::device::Card>,
+    quiet: Quiet,
 }
 
 impl Plan<'_> {
@@ -242,7 +246,7 @@ async fn call(
     let mut hang_up_at: Option<tokio::time::Instant> = None;
     let mut signal = None;
     loop {
-        match phone.watching(printer, next(&mut events, sandbox.as_deref_mut(), hang_up_at)).await {
+        match phone.watching(printer, next(&mut events, sandbox.as_deref_mut(), hang_up_at, &plan.quiet)).await {
             Ok(Next::Event(CallEvent::Ended(record))) => {
                 let out_of_time = until.is_some_and(|until| tokio::time::Instant::now() >= until);
                 let (probe, unrecorded) = (probing.map(Probe::judge), tape.and_then(|tape| tape.finish().err()));
@@ -251,14 +255,15 @@ async fn call(
                 return Ok(Placed { record, signal, out_of_time, lacks_password, probe, unrecorded, unsaid });
             }
             Ok(Next::Event(event)) => {
+                let now = tokio::time::Instant::now();
                 match event {
                     CallEvent::Answered(_) => {
                         plan.begin(&call, printer);
-                        hang_up_at = talk.map(|talk| tokio::time::Instant::now() + talk);
+                        plan.quiet.answered(now);
+                        hang_up_at = talk.map(|talk| now + talk);
                     }
-                    CallEvent::Media(MediaEvent::Played) if talk.is_none() => {
-                        hang_up_at = Some(tokio::time::Instant::now() + TAIL);
-                    }
+                    CallEvent::Media(MediaEvent::Played) if talk.is_none() => hang_up_at = Some(now + TAIL),
+                    CallEvent::Media(event) => plan.quiet.hear(now, event),
                     _ => {}
                 }
                 show(printer, &call, event, now_unix_ms());
@@ -268,6 +273,11 @@ async fn call(
                 printer.step(word, &text);
             }
             Ok(Next::HangUp) => {
+                hang_up_at = None;
+                call.end();
+            }
+            Ok(Next::Quiet) => {
+                printer.note(&plan.quiet.end());
                 hang_up_at = None;
                 call.end();
             }
@@ -288,6 +298,7 @@ enum Next {
     Event(CallEvent),
     Sandbox(SandboxEvent),
     HangUp,
+    Quiet,
     Closed,
 }
 
@@ -295,6 +306,7 @@ async fn next(
     events: &mut mpsc::Receiver<CallEvent>,
     sandbox: Option<&mut Guest>,
     hang_up_at: Option<tokio::time::Instant>,
+    quiet: &Quiet,
 ) -> Next {
     let happened = async {
         match sandbox {
@@ -312,6 +324,7 @@ async fn next(
         event = events.recv() => event.map_or(Next::Closed, Next::Event),
         event = happened => Next::Sandbox(event),
         () = talked => Next::HangUp,
+        () = quiet.over() => Next::Quiet,
     }
 }
 

@@ -20,6 +20,7 @@ pub mod output;
 mod parse;
 mod phone;
 mod probe;
+mod quiet;
 mod register;
 mod request;
 mod run;

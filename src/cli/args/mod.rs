@@ -24,7 +24,7 @@ pub use register::RegisterArgs;
 pub use request::{MessageArgs, RequestArgs};
 pub use sandbox::SandboxArgs;
 pub use shared::{Ask, Kept, Shown, Way, Who};
-pub use sound::{DigitMode, Sound, codecs, srtp};
+pub use sound::{DigitMode, Sound, codecs, media_timeout, srtp};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -165,6 +165,7 @@ impl Cli {
 fn sound(set: &mut impl FnMut(&'static str, Option<String>), sound: &Sound) {
     set("codec", sound.codec.clone());
     set("srtp", sound.srtp.clone());
+    set("media-timeout", sound.media_timeout.clone());
 }
 
 fn who_and_way(set: &mut impl FnMut(&'static str, Option<String>), who: &Who, way: &Way) {

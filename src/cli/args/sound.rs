@@ -2,6 +2,8 @@
 
 use crate::call::digit::Step;
 use crate::call::{Codec, DigitWay, Srtp};
+use crate::cli::config::duration;
+use crate::media::stream::QUIET;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -28,6 +30,9 @@ pub struct Sound {
     /// Lets those keys travel over UDP and TCP, where whoever listens can read them
     #[arg(long)]
     pub srtp_in_clear: bool,
+    /// Ends the call when nothing was heard for so long, 5s at least [default: never]
+    #[arg(long, value_name = "TIME", value_parser = media_timeout)]
+    pub media_timeout: Option<String>,
     /// Agrees on an inactive stream: nothing is sent or expected
     #[arg(long, conflicts_with_all = ["play", "tone", "echo"])]
     pub no_media: bool,
@@ -81,6 +86,15 @@ pub fn srtp(word: &str) -> Srtp {
         "required" => Srtp::Required,
         _ => Srtp::Off,
     }
+}
+
+/// A time after which a quiet call is ended.
+///
+/// # Errors
+/// What to write: a shorter quiet is not told.
+pub fn media_timeout(text: &str) -> Result<String, String> {
+    let is_told = duration(text)? >= QUIET;
+    if is_told { Ok(text.to_owned()) } else { Err(format!("write {}s or more", QUIET.as_secs())) }
 }
 
 pub(super) fn digits(text: &str) -> Result<String, String> {

@@ -37,7 +37,7 @@ const PROFILES: Kind = Kind::Word(&["auto", "plivo", "none"]);
 const TRANSPORTS: Kind = Kind::Word(&["", "udp", "tcp"]);
 
 /// Keys outside tables.
-pub(super) const TOP: [(&str, Kind); 16] = [
+pub(super) const TOP: [(&str, Kind); 17] = [
     ("default_account", Kind::Text),
     ("profile", PROFILES),
     ("header_rules", Kind::Word(&["guide", "support", "sdk", "none"])),
@@ -49,6 +49,7 @@ pub(super) const TOP: [(&str, Kind); 16] = [
     ("srtp", Kind::Word(&["off", "sdes", "required"])),
     ("ring_timeout", Kind::Time),
     ("max_time", Kind::Time),
+    ("media_timeout", Kind::Time),
     ("output", Kind::Word(&["text", "json", "jsonl"])),
     ("store", Kind::Text),
     ("durability", Kind::Word(&["power", "process", "none"])),

@@ -7,6 +7,7 @@ use crate::agent::{Accept, Answer};
 use crate::call::{CallRecord, DigitWay, Outcome, Session};
 use crate::cli::headers::{Headers, Held};
 use crate::cli::output::Happened;
+use crate::cli::quiet::Quiet;
 use crate::cli::sound::{Speech, Tape, Tapes};
 use crate::media::source::Playlist;
 use crate::media::voice::Voice;
@@ -30,6 +31,8 @@ pub(super) struct Policy {
     pub exec: Option<String>,
     /// How long to talk; none leaves it to the caller.
     pub talk: Option<Duration>,
+    /// How long it may be quiet.
+    pub quiet: Quiet,
     /// Header fields of the 200.
     pub headers: Vec<(String, String)>,
     /// Whose rules those of a command are held to.
@@ -191,7 +194,7 @@ impl Desk {
         let Some(mut events) = call.events() else { return Fate::Lost };
         let tape = self.tape(&call).await;
         let mut hang_up_at: Option<Instant> = None;
-        let (mut leaves, mut chosen) = (false, false);
+        let (mut leaves, mut chosen, mut quiet) = (false, false, self.policy.quiet.clone());
         loop {
             let talked = async {
                 match hang_up_at {
@@ -203,6 +206,7 @@ impl Desk {
                 biased;
                 event = events.recv() => match event {
                     Some(CallEvent::Answered(_)) => {
+                        quiet.answered(Instant::now());
                         hang_up_at = self.policy.talk.and_then(|talk| Instant::now().checked_add(talk));
                         self.tell(self.party.answered()).await;
                         // What the command has chosen since it said `answer` stands.
@@ -210,7 +214,10 @@ impl Desk {
                             self.note(why).await;
                         }
                     }
-                    Some(CallEvent::Media(event)) => self.tell(self.party.media(event)).await,
+                    Some(CallEvent::Media(event)) => {
+                        quiet.hear(Instant::now(), event);
+                        self.tell(self.party.media(event)).await;
+                    }
                     Some(CallEvent::Ended(record)) => {
                         if let Some(Err(why)) = tape.map(Tape::finish) {
                             self.unwritten(why).await;
@@ -229,6 +236,10 @@ impl Desk {
                 }
                 () = talked => {
                     hang_up_at = None;
+                    call.end();
+                }
+                () = quiet.over() => {
+                    self.note(quiet.end()).await;
                     call.end();
                 }
                 said = self.orders.next() => match said {

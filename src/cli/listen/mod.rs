@@ -13,6 +13,7 @@ use super::guest::{Guest, line};
 use super::headers::Headers;
 use super::output::{Happened, Printer};
 use super::phone::{Identity, Parts, Phone, Serving, Unready, held, identity, profile, unproven};
+use super::quiet::Quiet;
 use super::register::{turned, unregister};
 use super::sound::{STDIO, Speech, Tapes};
 use crate::agent::{Answer, Transport};
@@ -162,7 +163,8 @@ fn policy(
     }
     let record = args.record.clone().map(Tapes::new);
     let (exec, headers, recorded) = (args.exec.clone(), headers.fields, !args.kept.no_store);
-    Ok(Arc::new(Policy { orders, exec, talk, headers, held, speech, record, recorded }))
+    let quiet = Quiet::ready(config)?;
+    Ok(Arc::new(Policy { orders, exec, talk, quiet, headers, held, speech, record, recorded }))
 }
 
 /// Where calls are taken in.
