@@ -333,7 +333,9 @@ impl Inbound {
         let buffered = self.jitter.buffered();
         // What is left out to catch up is missed by the ear as well.
         let gone = came.lost + self.late() + buffered.dropped;
-        let loss_percent = 100.0 * gone as f64 / came.expected.max(1) as f64;
+        // Of a source that is not believed yet more packets come than are expected.
+        let all = self.counts.packets + came.lost;
+        let loss_percent = 100.0 * gone as f64 / all.max(1) as f64;
         let delay = round_trip.unwrap_or_default() / 2 + FRAME + buffered.delay;
         let inputs = Inputs {
             loss_percent,

@@ -573,6 +573,23 @@ fn what_was_late_by_the_first_codec_still_counts_by_the_second() {
     assert_eq!((counts.late, counts.lost), (1, 0), "{counts:?}");
 }
 
+/// Before a source is believed, its numbers may jump about.
+#[test]
+fn no_more_is_lost_than_all() {
+    let (mut line, mut talker) = (listener(&plain()), Talker::new());
+    for sequence in [40_000, 39_000, 38_000, 37_000, 36_000, 35_000] {
+        talker.next.sequence = sequence;
+        let packet = talker.packet(0, &[0xff; 160], 160);
+        give(&mut line, packet);
+        line.run(5 * FRAME);
+    }
+    let counts = line.close(2);
+    sane(&counts);
+    let received = counts.received;
+    assert_eq!((received.packets, received.late), (6, 5), "{received:?}");
+    assert!((received.quality.unwrap().loss_percent - 500.0 / 6.0).abs() < 0.01, "{received:?}");
+}
+
 #[test]
 fn on_hold_nobody_has_to_be_heard() {
     let mut line = listener(&plain());
