@@ -27,6 +27,9 @@ mod values;
 #[path = "wire/vectors.rs"]
 mod vectors;
 
+#[path = "wire/ways.rs"]
+mod ways;
+
 #[path = "wire/writing.rs"]
 mod writing;
 

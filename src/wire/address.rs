@@ -3,13 +3,23 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
-use super::grammar::{self, Cursor, TOKEN, VALUE, is_lws, trim};
+use super::grammar::{self, Cursor, TOKEN, VALUE, Value, is_lws, trim};
 use super::header::{HeaderError, HeaderErrorKind, TypedHeader};
 use super::name::HeaderId;
 use super::params::{Params, Reader};
 use super::scan::{UNMARKED, find, holds};
 use super::uri::{Uri, UriError};
 use super::{bound, unfolded};
+
+/// What a header demands of its parameters; nothing where it names no function.
+macro_rules! check {
+    () => {
+        |_, _| true
+    };
+    ($check:ident) => {
+        $check
+    };
+}
 
 /// The name before an address, as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,16 +72,72 @@ pub struct NameAddr<'a> {
 impl<'a> NameAddr<'a> {
     /// Parses one address that fills `value`.
     pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
-        Self::parse_with(value, |_, _| true)
+        match value.into() {
+            Value::Text(text) => Self::of_text(text, check!(), |address| address),
+            octets => Self::unusual(octets, check!()),
+        }
     }
 
-    fn parse_with(value: &'a [u8], check: impl FnMut(&'a str, Option<&'a str>) -> bool) -> Result<Self, HeaderError> {
+    #[inline(always)]
+    fn of_text<T>(text: &'a str, check: impl Check<'a>, wrap: impl FnOnce(Self) -> T) -> Result<T, HeaderError> {
+        let mut marks = UNMARKED;
+        let cursor = Cursor::marked(text.into(), &mut marks);
+        match Self::usual(cursor) {
+            Some((display, uri, end)) => Self::with_params(cursor, display, uri, end, check, wrap),
+            None => Self::unusual(text.into(), check).map(wrap),
+        }
+    }
+
+    /// The name, the address in its brackets and where they end, if they are text and written as nearly all are.
+    #[inline(always)]
+    fn usual(mut cursor: Cursor<'a, '_>) -> Option<(Option<DisplayName<'a>>, Uri<'a>, usize)> {
+        let (text, marks) = cursor.text()?;
+        let mut display = None;
+        if cursor.peek() != Some(b'<') {
+            let (name, end) = display_name(cursor).ok()?;
+            display = name;
+            cursor.skip_to(end);
+        }
+        let open = cursor.eat(b'<').then_some(cursor.at())?;
+        let (uri, end) = Uri::usual(text, marks?, open)?;
+        (cursor.bytes().get(end)? == &b'>').then_some((display, uri, end + 1))
+    }
+
+    /// What is not; apart from what is, so that nothing is kept and moved for both.
+    #[inline(never)]
+    fn unusual(value: Value<'a>, check: impl Check<'a>) -> Result<Self, HeaderError> {
         let mut marks = UNMARKED;
         let mut cursor = Cursor::marked(value, &mut marks);
         if cursor.peek().is_none() {
             return cursor.fail(HeaderErrorKind::Empty);
         }
-        let display = if cursor.peek() == Some(b'<') { None } else { display_name(&mut cursor)? };
+        let mut display = None;
+        if cursor.peek() != Some(b'<') {
+            let (name, end) = display_name(cursor)?;
+            display = name;
+            cursor.skip_to(end);
+        }
+        let (uri, end) = Self::unusual_uri(cursor)?;
+        Self::with_params(cursor, display, uri, end, check, |address| address)
+    }
+
+    #[inline(always)]
+    fn with_params<T>(
+        mut cursor: Cursor<'a, '_>,
+        display: Option<DisplayName<'a>>,
+        uri: Uri<'a>,
+        end: usize,
+        check: impl Check<'a>,
+        wrap: impl FnOnce(Self) -> T,
+    ) -> Result<T, HeaderError> {
+        cursor.skip_to(end);
+        let mut known = Known { tag: None, check };
+        let params = Params::header(&mut cursor, &mut known)?;
+        Ok(wrap(Self { display, uri, params, tag: known.tag }))
+    }
+
+    /// The address here, with its brackets if it has them, and where it ends.
+    fn unusual_uri(mut cursor: Cursor<'a, '_>) -> Result<(Uri<'a>, usize), HeaderError> {
         let angled = cursor.eat(b'<');
         let at = cursor.at();
         let rest = cursor.rest();
@@ -95,9 +161,7 @@ impl<'a> NameAddr<'a> {
         };
         let uri = uri.map_err(malformed)?;
         cursor.skip(end + usize::from(angled));
-        let mut known = Known { tag: None, check };
-        let params = Params::header(&mut cursor, &mut known)?;
-        Ok(Self { display, uri, params, tag: known.tag })
+        Ok((uri, cursor.at()))
     }
 
     /// The tag of a value whose name and address are passed over and not read: that of [`tag`](Self::tag) wherever the
@@ -124,7 +188,7 @@ impl<'a> NameAddr<'a> {
         }
         let params = std::str::from_utf8(params).ok()?;
         let mut known = Known { tag: None, check: tag_is_token };
-        Params::header(&mut Cursor::of_text(params), &mut known).ok()?;
+        Params::header(&mut Cursor::of(params.into()), &mut known).ok()?;
         known.tag
     }
 
@@ -144,14 +208,19 @@ impl<'a> NameAddr<'a> {
     }
 }
 
+/// Whether a parameter is well formed.
+trait Check<'a>: FnMut(&'a str, Option<&'a str>) -> bool {}
+
+impl<'a, F: FnMut(&'a str, Option<&'a str>) -> bool> Check<'a> for F {}
+
 /// The tag, noted while parameters are checked.
 struct Known<'a, C> {
     tag: Option<&'a str>,
     check: C,
 }
 
-impl<'a, C: FnMut(&'a str, Option<&'a str>) -> bool> Reader<'a> for &mut Known<'a, C> {
-    #[inline]
+impl<'a, C: Check<'a>> Reader<'a> for &mut Known<'a, C> {
+    #[inline(always)]
     fn usual(&mut self, cursor: &mut Cursor<'a, '_>) -> Option<()> {
         if self.tag.is_some() || !cursor.eat_all(b";tag=") {
             return None;
@@ -168,8 +237,8 @@ impl<'a, C: FnMut(&'a str, Option<&'a str>) -> bool> Reader<'a> for &mut Known<'
     }
 }
 
-/// The display name here, up to the `<` that must follow one. Nothing is consumed before a bare `addr-spec`.
-fn display_name<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Option<DisplayName<'a>>, HeaderError> {
+/// The display name here, and where the `<` is that must follow one; none before a bare `addr-spec`, which begins here.
+fn display_name<'a>(mut cursor: Cursor<'a, '_>) -> Result<(Option<DisplayName<'a>>, usize), HeaderError> {
     let start = cursor.at();
     let too_long = HeaderError { kind: HeaderErrorKind::DisplayName, offset: start };
     if cursor.peek() == Some(b'"') {
@@ -181,7 +250,7 @@ fn display_name<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Option<DisplayName<'a
         return if raw.len() > bound::DISPLAY_NAME {
             Err(too_long)
         } else {
-            Ok(Some(DisplayName { raw, quoted: true }))
+            Ok((Some(DisplayName { raw, quoted: true }), cursor.at()))
         };
     }
     let rest = cursor.rest();
@@ -189,14 +258,13 @@ fn display_name<'a>(cursor: &mut Cursor<'a, '_>) -> Result<Option<DisplayName<'a
     let word = |b: u8| grammar::is(b, TOKEN) || is_lws(b) || b >= 0x80;
     let end = rest.iter().position(|&b| !word(b)).unwrap_or(rest.len());
     if rest.get(end) != Some(&b'<') {
-        return Ok(None);
+        return Ok((None, start));
     }
     let raw = trim(rest.get(..end).unwrap_or_default());
     if raw.len() > bound::DISPLAY_NAME {
         return Err(too_long);
     }
-    cursor.skip(end);
-    Ok((!raw.is_empty()).then_some(DisplayName { raw, quoted: false }))
+    Ok(((!raw.is_empty()).then_some(DisplayName { raw, quoted: false }), start + end))
 }
 
 /// A qvalue in thousandths (RFC 3261 §25.1: up to three decimals, at most 1).
@@ -217,6 +285,11 @@ pub(crate) fn qvalue(text: &str) -> Option<u16> {
 fn tag_is_token(name: &str, value: Option<&str>) -> bool {
     // A bare value is of the class already.
     !name.eq_ignore_ascii_case("tag") || value.is_some_and(|value| !value.starts_with('"'))
+}
+
+/// Whether this parameter, if it is a `q`, has a qvalue.
+fn is_qvalue_in_range(name: &str, value: Option<&str>) -> bool {
+    !name.eq_ignore_ascii_case("q") || value.is_some_and(|value| qvalue(value).is_some())
 }
 
 /// A Contact value (RFC 3261 §20.10).
@@ -240,15 +313,21 @@ impl<'a> Contact<'a> {
 
 impl<'a> TypedHeader<'a> for Contact<'a> {
     const ID: HeaderId = HeaderId::Contact;
+    const HIDES_COMMAS: bool = true;
 
     fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
-        if trim(value) == b"*" {
+        match value.into() {
+            Value::Text(text) => Self::parse_text(text),
+            octets => NameAddr::unusual(octets, is_qvalue_in_range).map(Self::Address),
+        }
+    }
+
+    fn parse_text(value: &'a str) -> Result<Self, HeaderError> {
+        // A star is not even looked for in what begins as an address does.
+        if !matches!(value.as_bytes(), [b'<' | b'"', ..]) && trim(value.as_bytes()) == b"*" {
             return Ok(Self::Star);
         }
-        let check = |name: &str, value: Option<&str>| {
-            !name.eq_ignore_ascii_case("q") || value.is_some_and(|value| qvalue(value).is_some())
-        };
-        NameAddr::parse_with(value, check).map(Self::Address)
+        NameAddr::of_text(value, is_qvalue_in_range, Self::Address)
     }
 }
 
@@ -260,10 +339,17 @@ macro_rules! addresses {
 
         impl<'a> TypedHeader<'a> for $name<'a> {
             const ID: HeaderId = HeaderId::$name;
+            const HIDES_COMMAS: bool = true;
 
             fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
-                let check = |_name: &str, _value: Option<&str>| true $(&& $check(_name, _value))?;
-                NameAddr::parse_with(value, check).map(Self)
+                match value.into() {
+                    Value::Text(text) => Self::parse_text(text),
+                    octets => NameAddr::unusual(octets, check!($($check)?)).map(Self),
+                }
+            }
+
+            fn parse_text(value: &'a str) -> Result<Self, HeaderError> {
+                NameAddr::of_text(value, check!($($check)?), Self)
             }
         }
 

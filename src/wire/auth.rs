@@ -7,9 +7,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::grammar::{self, BARE, Cursor, QUOTED, TOKEN};
+use super::grammar::{self, BARE, Cursor, QUOTED, TOKEN, Value};
 use super::params::unescaped;
-use super::scan::{Marks, UNMARKED};
+use super::scan::{self, every, find};
 use super::{HeaderError, HeaderErrorKind, HeaderId, Quoted, TypedHeader, bound};
 
 /// The value of `WWW-Authenticate` or `Proxy-Authenticate`.
@@ -27,8 +27,11 @@ impl<'a> Challenge<'a> {
     /// # Errors
     /// [`HeaderError`] if there is no scheme, or `Digest` has no realm or nonce, or a parameter is broken or doubled.
     pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
-        let mut marks = UNMARKED;
-        match Parameters::of(value, &mut marks)? {
+        Self::of(value.into())
+    }
+
+    fn of(value: Value<'a>) -> Result<Self, HeaderError> {
+        match Parameters::of(value)? {
             Scheme::Digest(parameters) => DigestChallenge::of(parameters).map(Self::Digest),
             Scheme::Other(scheme) => Ok(Self::Other(scheme)),
         }
@@ -57,23 +60,27 @@ pub struct DigestChallenge<'a> {
 }
 
 impl<'a> DigestChallenge<'a> {
-    fn of(mut parameters: Parameters<'a, '_>) -> Result<Self, HeaderError> {
-        let (mut realm, mut nonce, mut found) = (None, None, Self::default());
-        while let Some(parameter) = parameters.next()? {
-            match parameter.name() {
-                Name::Realm => parameter.text(&mut realm)?,
-                Name::Nonce => parameter.text(&mut nonce)?,
-                Name::Domain => parameter.text(&mut found.domain)?,
-                Name::Opaque => parameter.text(&mut found.opaque)?,
-                Name::Algorithm => parameter.text(&mut found.algorithm)?,
-                Name::Qop => parameter.text(&mut found.qop)?,
-                Name::Stale => found.stale = parameter.is_true(),
-                Name::Userhash => found.userhash = parameter.is_true(),
-                _ => {}
-            }
-        }
-        (found.realm, found.nonce) = (parameters.needed(realm)?, parameters.needed(nonce)?);
-        Ok(found)
+    fn of(parameters: Parameters<'a>) -> Result<Self, HeaderError> {
+        let found = parameters.read(names(&[
+            Name::Realm,
+            Name::Nonce,
+            Name::Domain,
+            Name::Opaque,
+            Name::Algorithm,
+            Name::Qop,
+            Name::Stale,
+            Name::Userhash,
+        ]))?;
+        Ok(Self {
+            realm: found.needed(Name::Realm)?,
+            nonce: found.needed(Name::Nonce)?,
+            domain: found.text(Name::Domain),
+            opaque: found.text(Name::Opaque),
+            stale: found.is_true(Name::Stale),
+            algorithm: found.text(Name::Algorithm),
+            qop: found.text(Name::Qop),
+            userhash: found.is_true(Name::Userhash),
+        })
     }
 
     /// Whether `quality` (`auth`, `auth-int`) is on offer.
@@ -114,8 +121,11 @@ impl<'a> Credentials<'a> {
     /// [`HeaderError`] if there is no scheme, or `Digest` lacks what RFC 7616 §3.4 demands, or a parameter is broken or
     /// doubled.
     pub fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
-        let mut marks = UNMARKED;
-        match Parameters::of(value, &mut marks)? {
+        Self::of(value.into())
+    }
+
+    fn of(value: Value<'a>) -> Result<Self, HeaderError> {
+        match Parameters::of(value)? {
             Scheme::Digest(parameters) => DigestCredentials::of(parameters).map(Self::Digest),
             Scheme::Other(scheme) => Ok(Self::Other(scheme)),
         }
@@ -150,31 +160,33 @@ pub struct DigestCredentials<'a> {
 }
 
 impl<'a> DigestCredentials<'a> {
-    fn of(mut parameters: Parameters<'a, '_>) -> Result<Self, HeaderError> {
-        let (mut username, mut realm, mut nonce, mut uri, mut response) = (None, None, None, None, None);
-        let mut found = Self::default();
-        while let Some(parameter) = parameters.next()? {
-            match parameter.name() {
-                Name::Username => parameter.text(&mut username)?,
-                Name::Realm => parameter.text(&mut realm)?,
-                Name::Nonce => parameter.text(&mut nonce)?,
-                Name::Uri => parameter.text(&mut uri)?,
-                Name::Response => parameter.text(&mut response)?,
-                Name::Algorithm => parameter.text(&mut found.algorithm)?,
-                Name::Cnonce => parameter.text(&mut found.cnonce)?,
-                Name::Opaque => parameter.text(&mut found.opaque)?,
-                Name::Qop => parameter.text(&mut found.qop)?,
-                Name::Nc => parameter.count(&mut found.nc)?,
-                Name::Userhash => found.userhash = parameter.is_true(),
-                _ => {}
-            }
-        }
-        found.username = parameters.needed(username)?;
-        found.realm = parameters.needed(realm)?;
-        found.nonce = parameters.needed(nonce)?;
-        found.uri = parameters.needed(uri)?;
-        found.response = parameters.needed(response)?;
-        Ok(found)
+    fn of(parameters: Parameters<'a>) -> Result<Self, HeaderError> {
+        let found = parameters.read(names(&[
+            Name::Username,
+            Name::Realm,
+            Name::Nonce,
+            Name::Uri,
+            Name::Response,
+            Name::Algorithm,
+            Name::Cnonce,
+            Name::Opaque,
+            Name::Qop,
+            Name::Nc,
+            Name::Userhash,
+        ]))?;
+        Ok(Self {
+            username: found.needed(Name::Username)?,
+            realm: found.needed(Name::Realm)?,
+            nonce: found.needed(Name::Nonce)?,
+            uri: found.needed(Name::Uri)?,
+            response: found.needed(Name::Response)?,
+            algorithm: found.text(Name::Algorithm),
+            cnonce: found.text(Name::Cnonce),
+            opaque: found.text(Name::Opaque),
+            qop: found.text(Name::Qop),
+            nc: found.count,
+            userhash: found.is_true(Name::Userhash),
+        })
     }
 }
 
@@ -214,18 +226,25 @@ impl<'a> TypedHeader<'a> for AuthenticationInfo<'a> {
     const ID: HeaderId = HeaderId::AuthenticationInfo;
 
     fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
-        let (mut parameters, mut found) = (Parameters { cursor: Cursor::new(value), count: 0 }, Self::default());
-        while let Some(parameter) = parameters.next()? {
-            match parameter.name() {
-                Name::Nextnonce => parameter.text(&mut found.nextnonce)?,
-                Name::Qop => parameter.text(&mut found.qop)?,
-                Name::Rspauth => parameter.text(&mut found.rspauth)?,
-                Name::Cnonce => parameter.text(&mut found.cnonce)?,
-                Name::Nc => parameter.count(&mut found.nc)?,
-                _ => {}
-            }
-        }
-        Ok(found)
+        Self::of(value.into())
+    }
+
+    fn parse_text(value: &'a str) -> Result<Self, HeaderError> {
+        Self::of(value.into())
+    }
+}
+
+impl<'a> AuthenticationInfo<'a> {
+    fn of(value: Value<'a>) -> Result<Self, HeaderError> {
+        let parameters = Parameters { cursor: Cursor::of(value), count: 0 };
+        let found = parameters.read(names(&[Name::Nextnonce, Name::Qop, Name::Rspauth, Name::Cnonce, Name::Nc]))?;
+        Ok(Self {
+            nextnonce: found.text(Name::Nextnonce),
+            qop: found.text(Name::Qop),
+            rspauth: found.text(Name::Rspauth),
+            cnonce: found.text(Name::Cnonce),
+            nc: found.count,
+        })
     }
 }
 
@@ -239,7 +258,11 @@ macro_rules! headers {
             const ID: HeaderId = HeaderId::$name;
 
             fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
-                $view::parse(value).map(Self)
+                $view::of(value.into()).map(Self)
+            }
+
+            fn parse_text(value: &'a str) -> Result<Self, HeaderError> {
+                $view::of(value.into()).map(Self)
             }
         }
     )*};
@@ -258,20 +281,20 @@ headers! {
     ProxyAuthenticationInfo(AuthenticationInfo);
 }
 
-enum Scheme<'a, 'm> {
-    Digest(Parameters<'a, 'm>),
+enum Scheme<'a> {
+    Digest(Parameters<'a>),
     Other(&'a str),
 }
 
 /// `name=value` pairs separated by commas, read one after the other.
-struct Parameters<'a, 'm> {
-    cursor: Cursor<'a, 'm>,
+struct Parameters<'a> {
+    cursor: Cursor<'a, 'static>,
     count: usize,
 }
 
 /// One pair.
 struct Parameter<'a> {
-    name: &'a str,
+    name: Name,
     /// Without quotes, escapes and folds as written.
     value: &'a str,
     /// Whether the value has escapes or folds.
@@ -279,27 +302,76 @@ struct Parameter<'a> {
     at: usize,
 }
 
+/// What was read: each text as it is written, the first and only one of its name.
+struct Found<'a> {
+    texts: [Option<&'a str>; Name::Other as usize],
+    /// Which of them have escapes or folds.
+    escaped: u32,
+    count: Option<u32>,
+    /// Where the value ends.
+    end: usize,
+}
+
 macro_rules! names {
-    ($($name:ident)*) => {
+    ($($name:ident $usual:literal)*) => {
         /// The parameters that mean something here.
+        #[derive(Clone, Copy, PartialEq, Eq)]
         enum Name { $($name,)* Other }
 
-        impl Parameter<'_> {
-            fn name(&self) -> Name {
-                $(if self.name.eq_ignore_ascii_case(stringify!($name)) { return Name::$name })*
-                Name::Other
+        impl Name {
+            /// The name before an equals sign at the start of `rest` if it is written as nearly all write it, and its
+            /// length. No name of more than eight letters begins as another does.
+            #[inline(always)]
+            fn usual(rest: &[u8]) -> Option<(Self, usize)> {
+                let head = scan::head_before(b'=', rest.first_chunk()?);
+                let (name, length) = match head {
+                    $(head if head == const { head_of($usual) } => (Self::$name, $usual.len()),)*
+                    _ => return None,
+                };
+                let is_whole = match name {
+                    $(Self::$name if $usual.len() > 8 => rest.get(8..$usual.len())? == $usual.as_bytes().get(8..)?,)*
+                    _ => true,
+                };
+                (is_whole && rest.get(length) == Some(&b'=')).then_some((name, length))
+            }
+
+            fn of(name: &str) -> Self {
+                $(if name.eq_ignore_ascii_case($usual) { return Self::$name })*
+                Self::Other
             }
         }
     };
 }
 
 names! {
-    Username Realm Nonce Uri Response Algorithm Cnonce Opaque Qop Nc Userhash Domain Stale Nextnonce Rspauth
+    Username "username" Realm "realm" Nonce "nonce" Uri "uri" Response "response" Algorithm "algorithm" Cnonce "cnonce"
+    Opaque "opaque" Qop "qop" Nc "nc" Userhash "userhash" Domain "domain" Stale "stale" Nextnonce "nextnonce"
+    Rspauth "rspauth"
 }
 
-impl<'a, 'm> Parameters<'a, 'm> {
-    fn of(value: &'a [u8], marks: &'m mut Marks) -> Result<Scheme<'a, 'm>, HeaderError> {
-        let mut cursor = Cursor::marked(value, marks);
+/// The first eight octets of a name, zeros after its end.
+const fn head_of(name: &str) -> u64 {
+    let (name, mut head, mut at) = (name.as_bytes(), 0, 0);
+    while at < name.len() && at < 8 {
+        head |= (name[at] as u64) << (8 * at);
+        at += 1;
+    }
+    head
+}
+
+/// A set of names.
+const fn names(all: &[Name]) -> u32 {
+    let (mut set, mut at) = (0, 0);
+    while at < all.len() {
+        set |= 1 << all[at] as u32;
+        at += 1;
+    }
+    set
+}
+
+impl<'a> Parameters<'a> {
+    fn of(value: Value<'a>) -> Result<Scheme<'a>, HeaderError> {
+        let mut cursor = Cursor::of(value);
         let scheme = cursor.run(TOKEN, HeaderErrorKind::Parameter)?;
         if !scheme.eq_ignore_ascii_case("Digest") {
             return Ok(Scheme::Other(scheme));
@@ -310,8 +382,75 @@ impl<'a, 'm> Parameters<'a, 'm> {
         Ok(Scheme::Digest(Self { cursor, count: 0 }))
     }
 
+    /// Reads them all, and keeps those of `wanted`.
+    fn read(mut self, wanted: u32) -> Result<Found<'a>, HeaderError> {
+        let mut found = Found { texts: [None; _], escaped: 0, count: None, end: 0 };
+        loop {
+            let parameter = match self.usual() {
+                Some(parameter) => parameter,
+                None => match self.unusual()? {
+                    Some(parameter) => parameter,
+                    None => break,
+                },
+            };
+            let Parameter { name, value, is_plain, at } = parameter;
+            let Some(kept) = found.texts.get_mut(name as usize).filter(|_| wanted >> name as u32 & 1 == 1) else {
+                continue;
+            };
+            let is_second = kept.is_some() && !matches!(name, Name::Stale | Name::Userhash);
+            if name == Name::Nc {
+                let is_count = value.len() == 8 && value.bytes().all(|digit| digit.is_ascii_hexdigit());
+                found.count = if is_count { u32::from_str_radix(value, 16).ok() } else { None };
+            }
+            if is_second || (name == Name::Nc && found.count.is_none()) {
+                return Err(HeaderError { kind: HeaderErrorKind::Parameter, offset: at });
+            }
+            *kept = Some(value);
+            found.escaped |= u32::from(!is_plain) << name as u32;
+        }
+        found.end = self.cursor.at();
+        Ok(found)
+    }
+
+    /// The next pair if it is written as nearly all are: a name that is known, and a plain value. If not, nothing is
+    /// consumed.
+    #[inline(always)]
+    fn usual(&mut self) -> Option<Parameter<'a>> {
+        let mut cursor = self.cursor;
+        if (self.count > 0 && !cursor.eat(b',')) || self.count == bound::PARAMETERS {
+            return None;
+        }
+        cursor.eat(b' ');
+        let at = cursor.at();
+        let (name, length) = Name::usual(cursor.rest())?;
+        cursor.skip_to(at + length + 1);
+        let start = cursor.at();
+        let value = if cursor.eat(b'"') {
+            let rest = cursor.rest();
+            let end = find(b'"', rest)?;
+            if !every(rest.get(..end)?, |b| (b >= b' ') & (b != b'\\') & (b != 0x7f)) {
+                return None;
+            }
+            let start = cursor.at();
+            cursor.skip_to(start + end);
+            let value = cursor.text_since(start)?;
+            cursor.skip_to(start + end + 1);
+            value
+        } else {
+            cursor.pass(BARE);
+            cursor.text_since(start).filter(|value| !value.is_empty())?
+        };
+        if !matches!(cursor.peek(), None | Some(b',')) {
+            return None;
+        }
+        self.cursor.skip_to(cursor.at());
+        self.count += 1;
+        Some(Parameter { name, value, is_plain: true, at })
+    }
+
     /// The next pair; `None` at the end.
-    fn next(&mut self) -> Result<Option<Parameter<'a>>, HeaderError> {
+    #[inline(never)]
+    fn unusual(&mut self) -> Result<Option<Parameter<'a>>, HeaderError> {
         let cursor = &mut self.cursor;
         // Empty elements are seen in the field and mean nothing.
         loop {
@@ -336,14 +475,34 @@ impl<'a, 'm> Parameters<'a, 'm> {
             if cursor.eat(b'"') { quoted(cursor)? } else { (cursor.run(BARE, HeaderErrorKind::Parameter)?, true) };
         cursor.lws();
         match cursor.peek() {
-            None | Some(b',') => Ok(Some(Parameter { name, value, is_plain, at })),
+            None | Some(b',') => Ok(Some(Parameter { name: Name::of(name), value, is_plain, at })),
             Some(_) => cursor.fail(HeaderErrorKind::Parameter),
         }
     }
+}
+
+impl<'a> Found<'a> {
+    /// The value of that name without escapes and folds.
+    fn text(&self, name: Name) -> Option<Cow<'a, str>> {
+        let text = self.written(name)?;
+        Some(if self.escaped >> name as u32 & 1 == 0 {
+            Cow::Borrowed(text)
+        } else {
+            unescaped(text).replace(['\r', '\n'], "").into()
+        })
+    }
 
     /// What must be there.
-    fn needed(&self, value: Option<Cow<'a, str>>) -> Result<Cow<'a, str>, HeaderError> {
-        value.map_or_else(|| self.cursor.fail(HeaderErrorKind::MissingParameter), Ok)
+    fn needed(&self, name: Name) -> Result<Cow<'a, str>, HeaderError> {
+        self.text(name).ok_or(HeaderError { kind: HeaderErrorKind::MissingParameter, offset: self.end })
+    }
+
+    fn is_true(&self, name: Name) -> bool {
+        self.written(name).is_some_and(|text| text.eq_ignore_ascii_case("true"))
+    }
+
+    fn written(&self, name: Name) -> Option<&'a str> {
+        self.texts.get(name as usize).copied().flatten()
     }
 }
 
@@ -371,33 +530,6 @@ fn quoted<'a>(cursor: &mut Cursor<'a, '_>) -> Result<(&'a str, bool), HeaderErro
     let Some(text) = cursor.text_since(start) else { return cursor.fail(HeaderErrorKind::Utf8) };
     cursor.skip(1);
     Ok((text, is_plain))
-}
-
-impl<'a> Parameter<'a> {
-    /// Keeps the value without escapes and folds, the first and only one of its name.
-    fn text(&self, kept: &mut Option<Cow<'a, str>>) -> Result<(), HeaderError> {
-        if kept.is_some() {
-            return Err(HeaderError { kind: HeaderErrorKind::Parameter, offset: self.at });
-        }
-        let text = if self.is_plain {
-            Cow::Borrowed(self.value)
-        } else {
-            unescaped(self.value).replace(['\r', '\n'], "").into()
-        };
-        *kept = Some(text);
-        Ok(())
-    }
-
-    fn is_true(&self) -> bool {
-        self.value.eq_ignore_ascii_case("true")
-    }
-
-    fn count(&self, kept: &mut Option<u32>) -> Result<(), HeaderError> {
-        let all_hex = self.value.len() == 8 && self.value.bytes().all(|digit| digit.is_ascii_hexdigit());
-        let count = if all_hex && kept.is_none() { u32::from_str_radix(self.value, 16).ok() } else { None };
-        *kept = Some(count.ok_or(HeaderError { kind: HeaderErrorKind::Parameter, offset: self.at })?);
-        Ok(())
-    }
 }
 
 /// Writes `Digest name=value, ...`.

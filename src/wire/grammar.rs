@@ -1,5 +1,7 @@
 //! The character classes of RFC 3261 §25.1 and a cursor over a header value that treats a fold as a space.
 
+use std::ops::Range;
+
 use super::header::{HeaderError, HeaderErrorKind};
 use super::scan::{self, Marks};
 
@@ -25,9 +27,11 @@ pub(crate) const URI_HEADER: u16 = 256;
 pub(crate) const QUOTED: u16 = 512;
 /// An octet of the bare value of a digest parameter, which ends at a comma.
 pub(crate) const BARE: u16 = 1024;
-
 /// A character of a label of a host name.
 pub(crate) const LABEL: u16 = 2048;
+/// A character that users, and names and values of URI parameters, nearly always are made of: it is in both classes, and
+/// means nothing in a URI.
+pub(crate) const PLAIN: u16 = 4096;
 
 static CLASS: [u16; 256] = classes();
 
@@ -52,7 +56,7 @@ const fn classes() -> [u16; 256] {
             table[b] |= OPAQUE;
         }
         if c.is_ascii_alphanumeric() {
-            table[b] |= TOKEN | HOST | USER | PASSWORD | PARAM | VALUE | WORD | URI_HEADER | LABEL;
+            table[b] |= TOKEN | HOST | USER | PASSWORD | PARAM | VALUE | WORD | URI_HEADER | LABEL | PLAIN;
         }
         b += 1;
     }
@@ -61,6 +65,7 @@ const fn classes() -> [u16; 256] {
     table = add(table, b"()<>:\\\"/[]?{}=", WORD);
     table = add(table, b"-._", HOST);
     table = add(table, b"-_", LABEL);
+    table = add(table, b"-_.!~*'()+", PLAIN);
     table = add(table, b"-_.!~*'()&=+$,", USER | PASSWORD | URI_HEADER);
     table = add(table, b";?/#", USER | URI_HEADER);
     add(table, b"-_.!~*'()[]/:&+$@,", PARAM | URI_HEADER)
@@ -103,14 +108,11 @@ pub(crate) fn skip(bytes: &[u8], mut at: usize, mask: u16) -> usize {
 pub(crate) fn skip_marked(bytes: &[u8], marks: Option<&Marks>, mut at: usize, mask: u16) -> usize {
     let Some(marks) = marks else { return skip(bytes, at, mask) };
     loop {
-        let plain = scan::unmarked(marks, at);
-        at += plain;
-        if plain == 8 {
-            continue;
-        }
+        at = scan::marked(marks, at);
         match bytes.get(at) {
             Some(&octet) if is(octet, mask) => at += 1,
-            _ => return at.min(bytes.len()),
+            Some(_) => return at,
+            None => return bytes.len(),
         }
     }
 }
@@ -166,6 +168,12 @@ impl<'a> Elements<'a> {
     pub(crate) fn of(value: &'a [u8]) -> Self {
         Self { rest: (!value.is_empty()).then_some(value) }
     }
+
+    /// Whether there is none left.
+    #[inline(always)]
+    pub(crate) fn is_over(&self) -> bool {
+        self.rest.is_none()
+    }
 }
 
 impl<'a> Iterator for Elements<'a> {
@@ -178,6 +186,7 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 impl<'a> Elements<'a> {
+    #[inline(never)]
     fn cut(&mut self, rest: &'a [u8]) -> &'a [u8] {
         let end = if scan::holds(b',', rest) { element_end(rest) } else { rest.len() };
         self.rest = rest.get(end + 1..);
@@ -201,14 +210,53 @@ fn element_end(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
+/// A header value: what is known to be text is not looked at again for each of its parts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Value<'a> {
+    /// What is known to be text.
+    Text(&'a str),
+    /// What is none, or was not looked at.
+    Octets(&'a [u8]),
+}
+
+impl<'a> Value<'a> {
+    #[inline(always)]
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        match self {
+            Value::Text(text) => text.as_bytes(),
+            Value::Octets(octets) => octets,
+        }
+    }
+
+    /// A part of it; empty where there is none.
+    #[inline(always)]
+    pub(crate) fn part(self, range: Range<usize>) -> Self {
+        match self {
+            Value::Text(text) => Value::Text(text.get(range).unwrap_or_default()),
+            Value::Octets(octets) => Value::Octets(octets.get(range).unwrap_or_default()),
+        }
+    }
+}
+
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(octets: &'a [u8]) -> Self {
+        std::str::from_utf8(octets).map_or(Self::Octets(octets), Self::Text)
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    #[inline(always)]
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
 /// A place in a header value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor<'a, 'm> {
-    bytes: &'a [u8],
+    value: Value<'a>,
     /// Where they were made: what is short, or seldom read, costs less without.
     marks: Option<&'m Marks>,
-    /// The value as text, where that was looked at once rather than for each piece, and all of it is.
-    text: Option<&'a str>,
     at: usize,
 }
 
@@ -216,24 +264,24 @@ impl<'a, 'm> Cursor<'a, 'm> {
     /// For a value that is short, or seldom read.
     #[inline]
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        let mut cursor = Self { bytes, marks: None, text: None, at: 0 };
+        Self::of(Value::Octets(bytes))
+    }
+
+    /// For a value of many parts, which is marked as a whole.
+    #[inline(always)]
+    pub(crate) fn marked(value: Value<'a>, marks: &'m mut Marks) -> Self {
+        scan::mark(value.bytes(), marks);
+        let mut cursor = Self { value, marks: Some(marks), at: 0 };
         cursor.lws();
         cursor
     }
 
-    /// For a value of many parts: it is marked, and looked at as text, as a whole.
+    /// The same where it may be known to be text.
     #[inline]
-    pub(crate) fn marked(bytes: &'a [u8], marks: &'m mut Marks) -> Self {
-        scan::mark(bytes, marks);
-        let mut cursor = Self { bytes, marks: Some(marks), text: std::str::from_utf8(bytes).ok(), at: 0 };
+    pub(crate) fn of(value: Value<'a>) -> Self {
+        let mut cursor = Self { value, marks: None, at: 0 };
         cursor.lws();
         cursor
-    }
-
-    /// For what is known to be text.
-    #[inline]
-    pub(crate) fn of_text(text: &'a str) -> Self {
-        Self { text: Some(text), ..Self::new(text.as_bytes()) }
     }
 
     #[inline]
@@ -241,33 +289,45 @@ impl<'a, 'm> Cursor<'a, 'm> {
         self.at
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn bytes(&self) -> &'a [u8] {
-        self.bytes
+        self.value.bytes()
     }
 
     #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
+        self.bytes().get(self.at..).unwrap_or_default()
     }
 
-    /// The whole value as text, where it is that, and its marks.
-    #[inline]
+    /// The whole value as text, where it is known to be that, and its marks.
+    #[inline(always)]
     pub(crate) fn text(&self) -> Option<(&'a str, Option<&'m Marks>)> {
-        Some((self.text?, self.marks))
+        match self.value {
+            Value::Text(text) => Some((text, self.marks)),
+            Value::Octets(_) => None,
+        }
     }
 
     #[inline]
     pub(crate) fn since(&self, start: usize) -> &'a [u8] {
-        self.bytes.get(start..self.at).unwrap_or_default()
+        self.bytes().get(start..self.at).unwrap_or_default()
     }
 
     /// The octets since `start` as text; `None` when they are not UTF-8.
     #[inline]
     pub(crate) fn text_since(&self, start: usize) -> Option<&'a str> {
-        match self.text {
-            Some(text) => text.get(start..self.at),
-            None => self.text_among_others(start),
+        match self.value {
+            Value::Text(text) => text.get(start..self.at),
+            Value::Octets(_) => self.text_among_others(start),
+        }
+    }
+
+    /// The octets from `start` to the end as text; `None` when they are not UTF-8.
+    #[inline]
+    pub(crate) fn text_from(&self, start: usize) -> Option<&'a str> {
+        match self.value {
+            Value::Text(text) => text.get(start..),
+            Value::Octets(_) => Self { at: self.bytes().len(), ..*self }.text_among_others(start),
         }
     }
 
@@ -279,7 +339,7 @@ impl<'a, 'm> Cursor<'a, 'm> {
     /// Passes over what is in `mask`.
     #[inline]
     pub(crate) fn pass(&mut self, mask: u16) {
-        self.at = skip_marked(self.bytes, self.marks, self.at, mask);
+        self.at = skip_marked(self.bytes(), self.marks, self.at, mask);
     }
 
     /// The next `octets` as text, consumed; `None` when they are not UTF-8.
@@ -291,25 +351,27 @@ impl<'a, 'm> Cursor<'a, 'm> {
 
     #[inline]
     pub(crate) fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
+        self.bytes().get(self.at).copied()
     }
 
     #[inline]
     pub(crate) fn skip(&mut self, octets: usize) {
-        self.at = self.at.saturating_add(octets).min(self.bytes.len());
+        self.at = self.at.saturating_add(octets).min(self.bytes().len());
     }
 
     /// Goes to another place.
     #[inline]
     pub(crate) fn skip_to(&mut self, at: usize) {
-        self.at = at.min(self.bytes.len());
+        self.at = at.min(self.bytes().len());
     }
 
     #[inline]
     pub(crate) fn lws(&mut self) {
-        while self.peek().is_some_and(is_lws) {
-            self.at += 1;
+        let (bytes, mut at) = (self.bytes(), self.at);
+        while bytes.get(at).is_some_and(|&octet| is_lws(octet)) {
+            at += 1;
         }
+        self.at = at;
     }
 
     #[inline]
@@ -324,7 +386,7 @@ impl<'a, 'm> Cursor<'a, 'm> {
     /// Consumes `text` if it is here.
     #[inline(always)]
     pub(crate) fn eat_all<const N: usize>(&mut self, text: &[u8; N]) -> bool {
-        let found = self.bytes.get(self.at..self.at + N).is_some_and(|here| here == text);
+        let found = self.bytes().get(self.at..self.at + N).is_some_and(|here| here == text);
         if found {
             self.at += N;
         }
@@ -371,8 +433,8 @@ impl<'a, 'm> Cursor<'a, 'm> {
     }
 
     pub(crate) fn number(&mut self) -> Result<u32, HeaderError> {
-        let (mut at, mut sum) = (self.at, Some(0u32));
-        while let Some(digit) = self.bytes.get(at).map(|b| b.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+        let (bytes, mut at, mut sum) = (self.bytes(), self.at, Some(0u32));
+        while let Some(digit) = bytes.get(at).map(|b| b.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
             sum = sum.and_then(|sum| sum.checked_mul(10)?.checked_add(u32::from(digit)));
             at += 1;
         }
@@ -409,7 +471,7 @@ impl<'a, 'm> Cursor<'a, 'm> {
     #[inline]
     pub(crate) fn end(&mut self) -> Result<(), HeaderError> {
         self.lws();
-        if self.at == self.bytes.len() { Ok(()) } else { self.fail(HeaderErrorKind::Trailing) }
+        if self.at == self.bytes().len() { Ok(()) } else { self.fail(HeaderErrorKind::Trailing) }
     }
 }
 

@@ -1,7 +1,9 @@
 //! A message: one index over its bytes, borrowed or owned.
 
+use std::marker::PhantomData;
+
 use super::bound;
-use super::grammar::{Elements, trim};
+use super::grammar::{Elements, Value, trim};
 use super::header::{CSeq, CallId, HeaderError, HeaderErrorKind, MaxForwards, TypedHeader, unfolded};
 use super::name::{HeaderId, Method, Status};
 use super::scan::{Damage, Declared, Index, ParseError, ParseErrorKind, Slot, Span, StartLine, holds};
@@ -95,6 +97,7 @@ impl<'a> Message<&'a [u8]> {
     /// Parses one message that fills `bytes`, as a datagram or a WebSocket frame does (RFC 3261 §18.3): line ends
     /// before it are passed over, octets beyond Content-Length are left out, and without Content-Length the body goes
     /// to the end. A body shorter than declared, and whatever else still lets a server answer, is for [`check`](Self::check).
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
         let skipped = bytes.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(bytes.len());
         let bytes = bytes.get(skipped..).unwrap_or_default();
@@ -104,12 +107,13 @@ impl<'a> Message<&'a [u8]> {
         if bytes.len() > bound::MESSAGE {
             return Err(ParseError { kind: ParseErrorKind::TooLong, offset: skipped });
         }
-        let index = Index::of(bytes).map_err(|e| ParseError { kind: e.kind, offset: skipped + e.offset })?;
-        let end = match index.declared {
-            Declared::Octets(octets) => index.body.saturating_add(octets as usize).min(bytes.len()),
-            _ => bytes.len(),
-        };
-        Ok(Self { bytes: bytes.get(..end).unwrap_or(bytes), index })
+        let mut message = Self { bytes, index: Index::unread() };
+        message.index.read(bytes).map_err(|e| ParseError { kind: e.kind, offset: skipped + e.offset })?;
+        if let Declared::Octets(octets) = message.index.declared {
+            let end = message.index.body.saturating_add(octets as usize);
+            message.bytes = bytes.get(..end).unwrap_or(bytes);
+        }
+        Ok(message)
     }
 
     /// A copy of exact size that keeps its own bytes.
@@ -174,17 +178,19 @@ impl<B: AsRef<[u8]>> Message<B> {
     /// All headers in order.
     pub fn headers(&self) -> impl DoubleEndedIterator<Item = Header<'_>> + ExactSizeIterator + Clone {
         let bytes = self.bytes();
-        self.index.slots.as_slice().iter().map(move |slot| Header {
-            id: slot.id(),
-            name: slot.name(bytes),
-            value: slot.value(bytes),
-            folded: slot.is_folded(),
-        })
+        self.index.slots.as_slice().iter().map(move |slot| Header::of(bytes, slot))
+    }
+
+    /// The headers that `is_meant` says, in order: what is not meant is passed over at little cost.
+    #[inline]
+    pub fn headers_where(&self, is_meant: impl Fn(HeaderId) -> bool) -> impl Iterator<Item = Header<'_>> {
+        let slots = self.index.slots.as_slice().iter();
+        slots.filter(move |slot| is_meant(slot.id())).map(|slot| Header::of(self.bytes(), slot))
     }
 
     /// The first value of that header, as written.
     pub fn header(&self, id: HeaderId) -> Option<&[u8]> {
-        self.slots(id).next().map(|slot| slot.value(self.bytes()))
+        self.index.first(id).map(|slot| slot.value(self.bytes()))
     }
 
     /// The first value of that header on one line, octets that are not UTF-8 replaced.
@@ -201,23 +207,32 @@ impl<B: AsRef<[u8]>> Message<B> {
         })
     }
 
+    /// The values, to read more than a few of them: whether the head is text is then looked at once for all.
+    pub fn values(&self) -> Values<'_> {
+        Values { head: self.bytes().get(..self.index.body).unwrap_or_default().into(), index: &self.index }
+    }
+
+    /// The same where few are read, each of which is looked at on its own.
+    #[inline]
+    fn few(&self) -> Values<'_> {
+        Values { head: Value::Octets(self.bytes()), index: &self.index }
+    }
+
     /// The first value of a header, parsed. `None` is missing, an error is broken.
+    #[inline]
     pub fn get<'m, T: TypedHeader<'m>>(&'m self) -> Option<Result<T, HeaderError>> {
-        let value = self.slots(T::ID).next()?.value(self.bytes());
-        if T::ID.is_comma_list() && (holds(b',', value) || value.is_empty()) {
-            return self.get_all().next();
-        }
-        (!(T::SKIPS_EMPTY && value.is_empty())).then(|| T::parse(value))
+        self.few().get()
     }
 
     /// Every value of a header in order, comma lists taken apart where the header allows them (RFC 3261 §7.3.1).
+    #[inline]
     pub fn get_all<'m, T: TypedHeader<'m>>(&'m self) -> impl Iterator<Item = Result<T, HeaderError>> {
-        self.elements(T::ID).filter(|element| !(T::SKIPS_EMPTY && element.is_empty())).map(T::parse)
+        self.few().get_all()
     }
 
     /// Whether a list of tokens has `token`, in any case.
     pub fn lists(&self, id: HeaderId, token: &str) -> bool {
-        self.elements(id).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+        self.elements(id).any(|element| element.bytes().eq_ignore_ascii_case(token.as_bytes()))
     }
 
     /// The branch of the top Via; `None` when it is absent or the Via broken.
@@ -265,17 +280,18 @@ impl<B: AsRef<[u8]>> Message<B> {
         }
         self.check_length()?;
         self.check_counts()?;
+        let values = self.values();
         if self.is_request() {
-            self.request_uri().map_err(Fault::RequestUri)?;
+            values.request_uri().map_err(Fault::RequestUri)?;
         }
-        self.readable::<Via<'_>>()?;
-        self.readable::<From<'_>>()?;
-        self.readable::<To<'_>>()?;
-        self.readable::<CallId<'_>>()?;
+        values.readable::<Via<'_>>()?;
+        values.readable::<From<'_>>()?;
+        values.readable::<To<'_>>()?;
+        values.readable::<CallId<'_>>()?;
         if self.header(HeaderId::MaxForwards).is_some() {
-            self.readable::<MaxForwards>()?;
+            values.readable::<MaxForwards>()?;
         }
-        let cseq = self.readable::<CSeq>()?;
+        let cseq = values.readable::<CSeq>()?;
         if self.method().is_some_and(|method| *method != cseq.method) {
             return Err(Fault::MethodMismatch);
         }
@@ -308,7 +324,67 @@ impl<B: AsRef<[u8]>> Message<B> {
         }
     }
 
-    fn readable<'m, T: TypedHeader<'m>>(&'m self) -> Result<T, Fault> {
+    fn slots(&self, id: HeaderId) -> impl Iterator<Item = Slot> {
+        self.index.slots(id)
+    }
+
+    fn elements(&self, id: HeaderId) -> Walk<'_> {
+        self.few().elements(id)
+    }
+
+    fn span(&self, (start, end): Span) -> &[u8] {
+        self.bytes().get(usize::from(start)..usize::from(end)).unwrap_or_default()
+    }
+}
+
+/// The values of a message, of which more than a few are to be read; see [`Message::values`].
+#[derive(Clone, Copy, Debug)]
+pub struct Values<'m> {
+    /// All to the end of the headers.
+    head: Value<'m>,
+    index: &'m Index,
+}
+
+impl<'m> Values<'m> {
+    /// As [`Message::request_uri`].
+    pub fn request_uri(&self) -> Result<Uri<'m>, UriError> {
+        let (start, end) = match self.index.start {
+            StartLine::Request { uri: (start, end), .. } => (usize::from(start), usize::from(end)),
+            StartLine::Response { .. } => (0, 0),
+        };
+        match self.head.part(start..end) {
+            Value::Text(text) => Uri::of(text),
+            Value::Octets(octets) => Uri::parse(octets),
+        }
+    }
+
+    /// As [`Message::get`].
+    #[inline]
+    pub fn get<T: TypedHeader<'m>>(&self) -> Option<Result<T, HeaderError>> {
+        if T::ID.is_comma_list() && T::HIDES_COMMAS {
+            return self.get_all().next();
+        }
+        let value = self.head.part(self.index.first(T::ID)?.range());
+        if T::ID.is_comma_list() && may_be_list(value.bytes()) {
+            return self.get_all().next();
+        }
+        if T::SKIPS_EMPTY && value.bytes().is_empty() { None } else { Some(typed(value)) }
+    }
+
+    /// As [`Message::get_all`].
+    #[inline]
+    pub fn get_all<T: TypedHeader<'m>>(&self) -> impl Iterator<Item = Result<T, HeaderError>> + use<'m, T> {
+        All { elements: self.elements(T::ID), of: PhantomData }
+    }
+
+    /// The values of a header, comma lists taken apart, each trimmed.
+    #[inline(always)]
+    fn elements(self, id: HeaderId) -> Walk<'m> {
+        let slots = self.index.slots_among(id).iter();
+        Walk { head: self.head, slots, id, is_list: id.is_comma_list(), list: Elements::default() }
+    }
+
+    fn readable<T: TypedHeader<'m>>(&self) -> Result<T, Fault> {
         match self.get::<T>() {
             None => Err(Fault::Missing(T::ID)),
             // A Via line without any value is as good as none, and names the fault better.
@@ -317,26 +393,20 @@ impl<B: AsRef<[u8]>> Message<B> {
             Some(Ok(header)) => Ok(header),
         }
     }
+}
 
-    fn slots(&self, id: HeaderId) -> impl Iterator<Item = Slot> {
-        self.index.slots(id)
-    }
-
-    /// The values of a header, comma lists taken apart, each trimmed.
-    #[inline]
-    fn elements(&self, id: HeaderId) -> Values<'_> {
-        let slots = self.index.slots_among(id).iter();
-        Values { bytes: self.bytes(), slots, id, is_list: id.is_comma_list(), list: Elements::default() }
-    }
-
-    fn span(&self, (start, end): Span) -> &[u8] {
-        self.bytes().get(usize::from(start)..usize::from(end)).unwrap_or_default()
+/// Reads a value the way that costs less.
+#[inline]
+fn typed<'m, T: TypedHeader<'m>>(value: Value<'m>) -> Result<T, HeaderError> {
+    match value {
+        Value::Text(text) => T::parse_text(text),
+        Value::Octets(octets) => T::parse(octets),
     }
 }
 
-/// The walk of [`Message::get_all`].
-struct Values<'m> {
-    bytes: &'m [u8],
+/// The walk of [`Values::get_all`].
+struct Walk<'m> {
+    head: Value<'m>,
     slots: std::slice::Iter<'m, Slot>,
     id: HeaderId,
     is_list: bool,
@@ -344,25 +414,77 @@ struct Values<'m> {
     list: Elements<'m>,
 }
 
-impl<'m> Iterator for Values<'m> {
-    type Item = &'m [u8];
+impl<'m> Walk<'m> {
+    /// The value of the next line, which may be a list.
+    #[inline(always)]
+    fn next_line(&mut self) -> Option<Value<'m>> {
+        let slot = self.slots.find(|slot| slot.is(self.id))?;
+        Some(self.head.part(slot.range()))
+    }
+}
 
-    #[inline]
-    fn next(&mut self) -> Option<&'m [u8]> {
+impl<'m> Iterator for Walk<'m> {
+    type Item = Value<'m>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Value<'m>> {
         loop {
-            if let Some(element) = self.list.next() {
-                return Some(element);
+            if !self.list.is_over()
+                && let Some(element) = self.list.next()
+            {
+                return Some(Value::Octets(element));
             }
-            let value = self.slots.find(|slot| slot.is(self.id))?.value(self.bytes);
-            if !self.is_list || (!value.is_empty() && !holds(b',', value)) {
+            let value = self.next_line()?;
+            if !self.is_list || !may_be_list(value.bytes()) {
                 return Some(value);
             }
-            self.list = Elements::of(value);
+            self.list = Elements::of(value.bytes());
+        }
+    }
+}
+
+/// Whether a value is anything but one element of a list.
+#[inline]
+fn may_be_list(value: &[u8]) -> bool {
+    value.is_empty() || holds(b',', value)
+}
+
+/// The values of one header, read. A type of its own, where adapters would be called and not inlined.
+struct All<'m, T> {
+    elements: Walk<'m>,
+    of: PhantomData<T>,
+}
+
+impl<'m, T: TypedHeader<'m>> Iterator for All<'m, T> {
+    type Item = Result<T, HeaderError>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if T::HIDES_COMMAS && self.elements.list.is_over() {
+                let value = self.elements.next_line()?;
+                match typed(value) {
+                    Err(_) if self.elements.is_list && may_be_list(value.bytes()) => {
+                        self.elements.list = Elements::of(value.bytes());
+                        continue;
+                    }
+                    read => return Some(read),
+                }
+            }
+            let value = self.elements.next()?;
+            if !(T::SKIPS_EMPTY && value.bytes().is_empty()) {
+                return Some(typed(value));
+            }
         }
     }
 }
 
 impl<'a> Header<'a> {
+    #[inline]
+    fn of(bytes: &'a [u8], slot: &Slot) -> Self {
+        Self { id: slot.id(), name: slot.name(bytes), value: slot.value(bytes), folded: slot.is_folded() }
+    }
+
     /// The value on one line.
     pub fn unfolded(&self) -> std::borrow::Cow<'a, [u8]> {
         unfolded(self.value)

@@ -1,8 +1,9 @@
 //! Floor 0: bytes to values and back. Total, panic-free, no time, no state.
 //!
 //! [`Message::parse`] frames a message in one pass and copies nothing; [`Message::get`] parses a header into a borrowed
-//! view when it is asked for; [`Message::check`] says what a server must refuse. [`Framer`] cuts a stream into
-//! messages. [`Writer`] is the only way out, and the only guard against injected lines.
+//! view when it is asked for, and [`Message::values`] is for those who read many; [`Message::check`] says what a server
+//! must refuse. [`Framer`] cuts a stream into messages. [`Writer`] is the only way out, and the only guard against
+//! injected lines.
 
 mod address;
 mod grammar;

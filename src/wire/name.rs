@@ -48,6 +48,10 @@ headers! {
     RecordRoute "Record-Route" [list];
     ContentLength "Content-Length" b'l';
     ContentType "Content-Type" b'c';
+    Authorization "Authorization";
+    ProxyAuthorization "Proxy-Authorization";
+    WwwAuthenticate "WWW-Authenticate";
+    ProxyAuthenticate "Proxy-Authenticate";
     ContentEncoding "Content-Encoding" b'e' [list];
     ContentLanguage "Content-Language" [list];
     ContentDisposition "Content-Disposition";
@@ -62,10 +66,6 @@ headers! {
     AlertInfo "Alert-Info" [list];
     Allow "Allow" [list];
     AllowEvents "Allow-Events" b'u' [list];
-    Authorization "Authorization";
-    ProxyAuthorization "Proxy-Authorization";
-    WwwAuthenticate "WWW-Authenticate";
-    ProxyAuthenticate "Proxy-Authenticate";
     AuthenticationInfo "Authentication-Info";
     ProxyAuthenticationInfo "Proxy-Authentication-Info";
     CallInfo "Call-Info" [list];

@@ -18,7 +18,7 @@ pub struct Params<'a> {
 pub(crate) trait Reader<'a> {
     /// Reads a parameter, from its `;` to its end, if it is one that is known and written as it usually is. If not,
     /// nothing is noted of it and it is read again for [`check`](Self::check).
-    #[inline]
+    #[inline(always)]
     fn usual(&mut self, _cursor: &mut Cursor<'a, '_>) -> Option<()> {
         None
     }
@@ -40,12 +40,31 @@ impl<'a> Params<'a> {
 
     /// Reads header parameters to the end of the value (RFC 3261 §25.1 `generic-param`, with white space around `;` and
     /// `=`), and shows them to `reader`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn header(place: &mut Cursor<'a, '_>, mut reader: impl Reader<'a>) -> Result<Self, HeaderError> {
         // A copy stays in registers.
         let mut cursor = *place;
         let start = cursor.at();
-        let mut count = 0;
+        let (mut at, mut count) = (start, 0);
+        while count < bound::PARAMETERS && cursor.peek().is_some() && reader.usual(&mut cursor).is_some() {
+            (at, count) = (cursor.at(), count + 1);
+        }
+        cursor.skip_to(at);
+        if cursor.peek().is_some() {
+            cursor = Self::header_after(cursor, count, reader)?;
+        }
+        place.skip_to(usize::MAX);
+        // Each piece was found to be text, and what stands between them is ASCII; they go to the end.
+        Ok(Self { raw: cursor.text_from(start).unwrap_or_default() })
+    }
+
+    /// Reads what follows so many parameters.
+    #[inline(never)]
+    fn header_after<'m>(
+        mut cursor: Cursor<'a, 'm>,
+        mut count: usize,
+        mut reader: impl Reader<'a>,
+    ) -> Result<Cursor<'a, 'm>, HeaderError> {
         loop {
             let at = cursor.at();
             if count < bound::PARAMETERS && reader.usual(&mut cursor).is_some() {
@@ -56,7 +75,7 @@ impl<'a> Params<'a> {
             cursor.lws();
             if !cursor.eat(b';') {
                 if cursor.peek().is_none() {
-                    break;
+                    return Ok(cursor);
                 }
                 return cursor.fail(HeaderErrorKind::Trailing);
             }
@@ -86,9 +105,6 @@ impl<'a> Params<'a> {
                 return Err(HeaderError { kind: HeaderErrorKind::Parameter, offset: name_at });
             }
         }
-        *place = cursor;
-        // Each piece was found to be text, and what stands between them is ASCII.
-        Ok(Self { raw: cursor.text_since(start).unwrap_or_default() })
     }
 
     /// The list as written, from its first `;`.

@@ -1,5 +1,7 @@
 //! The one pass over a message: line ends, folds, header names, and where everything is. Nothing is copied.
 
+use std::ops::Range;
+
 use super::bound;
 use super::grammar::{self, TOKEN, is_lws};
 use super::name::{HeaderId, Method, Status};
@@ -35,15 +37,19 @@ impl Slot {
         bytes.get(start..start + usize::from(self.name_len)).unwrap_or_default()
     }
 
+    pub(crate) fn range(self) -> Range<usize> {
+        usize::from(self.value)..usize::from(self.end)
+    }
+
     pub(crate) fn value(self, bytes: &[u8]) -> &[u8] {
-        bytes.get(usize::from(self.value)..usize::from(self.end)).unwrap_or_default()
+        bytes.get(self.range()).unwrap_or_default()
     }
 }
 
 const INLINE: usize = 32;
 
 /// How many identifiers have their slots noted.
-const INDEXED: usize = HeaderId::ContentType as usize + 1;
+const INDEXED: usize = HeaderId::ProxyAuthenticate as usize + 1;
 /// The first slot of a header that is not there.
 const NOWHERE: u8 = u8::MAX;
 
@@ -174,6 +180,28 @@ impl ParseError {
 impl Index {
     /// Indexes a message that begins at the first octet. `bytes` may go on beyond the message.
     pub(crate) fn of(bytes: &[u8]) -> Result<Self, ParseError> {
+        let mut index = Self::unread();
+        index.read(bytes)?;
+        Ok(index)
+    }
+
+    /// Of no message yet.
+    #[inline(always)]
+    pub(crate) fn unread() -> Self {
+        Self {
+            start: StartLine::Response { status: Status::OK, reason: (0, 0) },
+            spans: [(NOWHERE, 0); INDEXED],
+            is_version_2: false,
+            slots: Slots { inline: [Slot::default(); INLINE], len: 0, spilled: Vec::new() },
+            declared: Declared::Absent,
+            damage: None,
+            body: 0,
+        }
+    }
+
+    /// [`of`](Self::of), in the place of what is [`unread`](Self::unread).
+    #[inline(never)]
+    pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<(), ParseError> {
         let bytes = bytes.get(..bound::MESSAGE).unwrap_or(bytes);
         let (line, mut at) = match find(b'\n', bytes) {
             Some(end) => (bytes.get(..end).unwrap_or_default(), end + 1),
@@ -183,23 +211,14 @@ impl Index {
         if line.len() > bound::START_LINE {
             return Err(ParseError { kind: ParseErrorKind::StartLineTooLong, offset: bound::START_LINE });
         }
-        let (start, is_version_2) = start_line(line)?;
-        let slots = Slots { inline: [Slot::default(); INLINE], len: 0, spilled: Vec::new() };
-        let mut index = Self {
-            start,
-            spans: [(NOWHERE, 0); INDEXED],
-            is_version_2,
-            slots,
-            declared: Declared::Absent,
-            damage: None,
-            body: bytes.len(),
-        };
+        (self.start, self.is_version_2) = start_line(line)?;
+        self.body = bytes.len();
         while let Some(rest) = bytes.get(at..)
             && let Some(mut end) = find(b'\n', rest)
         {
             if end < 2 && matches!(rest, [b'\n', ..] | [b'\r', b'\n', ..]) {
-                index.body = at + end + 1;
-                return Ok(index);
+                self.body = at + end + 1;
+                return Ok(());
             }
             let folded = is_fold(rest, end);
             if folded {
@@ -208,11 +227,11 @@ impl Index {
                     None => break,
                 }
             }
-            index.header(rest, at, end, folded)?;
+            self.header(rest, at, end, folded)?;
             at += end + 1;
         }
-        index.damage = index.damage.or(Some(Damage::Unended));
-        Ok(index)
+        self.damage = self.damage.or(Some(Damage::Unended));
+        Ok(())
     }
 
     /// Notes the header at `at`, whose line is what stands before the line feed at `end` of `rest`.
@@ -231,7 +250,7 @@ impl Index {
         }
         let id = HeaderId::of(name);
         // A known name is a token already.
-        if after.is_empty() || (id == HeaderId::Other && !grammar::all(name, TOKEN)) {
+        if after.is_empty() || (id == HeaderId::Other && !is_name(name)) {
             self.damage = self.damage.or(Some(Damage::Line(at)));
             return Ok(());
         }
@@ -271,13 +290,31 @@ impl Index {
         self.slots_among(id).iter().copied().filter(move |slot| slot.is(id))
     }
 
-    /// Those among which the slots of that header are.
+    /// The first slot of that header.
     #[inline]
-    pub(crate) fn slots_among(&self, id: HeaderId) -> &[Slot] {
-        let slots = self.slots.as_slice();
+    pub(crate) fn first(&self, id: HeaderId) -> Option<Slot> {
         match self.spans.get(id as usize) {
-            Some(&(first, last)) => slots.get(usize::from(first)..=usize::from(last)).unwrap_or_default(),
-            None => slots,
+            Some(&(NOWHERE, _)) => None,
+            Some(&(first, _)) => {
+                let (inline, spilled) = (&self.slots.inline, &self.slots.spilled);
+                inline.get(usize::from(first)).or_else(|| spilled.get(usize::from(first))).copied()
+            }
+            None => self.slots.as_slice().iter().copied().find(|slot| slot.is(id)),
+        }
+    }
+
+    /// Those among which the slots of that header are.
+    #[inline(always)]
+    pub(crate) fn slots_among(&self, id: HeaderId) -> &[Slot] {
+        match self.spans.get(id as usize) {
+            Some(&(NOWHERE, _)) => &[],
+            Some(&(first, last)) => {
+                let among = usize::from(first)..=usize::from(last);
+                // The first of them stay inline when others no longer fit there.
+                let inline = self.slots.inline.get(among.clone());
+                inline.or_else(|| self.slots.spilled.get(among)).unwrap_or_default()
+            }
+            None => self.slots.as_slice(),
         }
     }
 
@@ -353,6 +390,15 @@ fn find_in_block(octet: u8, block: &[u8; 16]) -> Option<usize> {
     None
 }
 
+/// The octets of `word` before the first `octet`, zeros after them; all where it is not there.
+#[inline(always)]
+pub(crate) fn head_before(octet: u8, word: &[u8; 8]) -> u64 {
+    let word = u64::from_le_bytes(*word);
+    let zeros = zeros(word ^ (ONES * u64::from(octet)));
+    // What is below the lowest bit, and is within the octet that has it, whose other bits are its own.
+    if zeros == 0 { word } else { word & ((zeros & zeros.wrapping_neg()) >> 7).wrapping_sub(1) }
+}
+
 /// The top bit of each octet of `word` that is zero. An octet that is zero borrows from the next one, so that only the
 /// lowest bit is exact.
 #[inline]
@@ -391,14 +437,17 @@ pub(crate) fn mark(bytes: &[u8], marks: &mut Marks) {
     }
 }
 
-/// How many letters and digits there are from `at` on, up to eight at a time.
+/// The first place from `at` on that has a mark; `at` itself behind them all.
 #[inline(always)]
-pub(crate) fn unmarked(marks: &Marks, at: usize) -> usize {
-    match marks.get(at..at + 8).and_then(<[u8]>::first_chunk).map(|word| u64::from_le_bytes(*word)) {
-        Some(0) => 8,
-        Some(word) => (word.trailing_zeros() / 8) as usize,
-        None => 0,
+pub(crate) fn marked(marks: &Marks, mut at: usize) -> usize {
+    while let Some(word) = marks.get(at..).and_then(<[u8]>::first_chunk) {
+        let word = u64::from_le_bytes(*word);
+        if word != 0 {
+            return at + (word.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
     }
+    at
 }
 
 /// One block of marks: some wide instructions, as there is no branch in it.
@@ -419,6 +468,14 @@ fn colon(rest: &[u8], end: usize) -> usize {
         Some(colon) => colon.min(end),
         None => rest.get(..end).and_then(|line| find(b':', line)).unwrap_or(end),
     }
+}
+
+/// Whether `name` is a token: nearly always of letters, digits and hyphens, which blocks tell.
+#[inline]
+fn is_name(name: &[u8]) -> bool {
+    let is_usual =
+        |octet: u8| ((octet | 0x20).wrapping_sub(b'a') < 26) | (octet.wrapping_sub(b'0') < 10) | (octet == b'-');
+    (!name.is_empty() && every(name, is_usual)) || grammar::all(name, TOKEN)
 }
 
 /// `text` without the white space at its start.

@@ -5,9 +5,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::bound;
-use super::grammar::{self, HOST, LABEL, OPAQUE, PARAM, PASSWORD, URI_HEADER, USER, skip_marked};
+use super::grammar::{self, HOST, LABEL, OPAQUE, PARAM, PASSWORD, PLAIN, URI_HEADER, USER, skip_marked};
 use super::params::Params;
-use super::scan::{Marks, UNMARKED, find, mark};
+use super::scan::{self, Marks, UNMARKED, find, mark};
 
 /// What kind of URI it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,6 @@ impl fmt::Display for Host<'_> {
 }
 
 /// The host at `at` of `text`, and where it ends; `marks` are those of the text.
-#[inline(always)]
 pub(crate) fn host_at<'a>(text: &'a str, marks: Option<&Marks>, at: usize) -> Option<(Host<'a>, usize)> {
     match text.as_bytes().get(at)? {
         b'[' => {
@@ -84,47 +83,82 @@ pub(crate) fn host_at<'a>(text: &'a str, marks: Option<&Marks>, at: usize) -> Op
             let close = find(b']', address.as_bytes())?;
             Some((Host::V6(address.get(..close)?.parse().ok()?), at + close + 2))
         }
-        b'0'..=b'9'
-            if let Some((ip, end)) = ipv4_at(text.as_bytes(), at)
-                && !text.as_bytes().get(end).is_some_and(|&b| grammar::is(b, HOST)) =>
-        {
-            Some((Host::V4(ip), end))
-        }
-        _ => name_at(text, marks, at),
+        _ => name_or_v4_at(text, marks, at),
     }
 }
 
-/// The domain name at `start` of `text`, and where it ends. No label is empty or begins or ends with a hyphen; the dot
-/// before the end of a name is the root's.
+/// The host at `at` of `text` that is no IPv6 address, and where it ends.
+#[inline(always)]
+pub(crate) fn name_or_v4_at<'a>(text: &'a str, marks: Option<&Marks>, at: usize) -> Option<(Host<'a>, usize)> {
+    match address_at(text.as_bytes(), at) {
+        Some((ip, end)) => Some((Host::V4(ip), end)),
+        None => name_at(text, marks, at),
+    }
+}
+
+/// The IPv4 address at `at` of `bytes`, and where it ends, if no name does that begins like one.
+#[inline(always)]
+fn address_at(bytes: &[u8], at: usize) -> Option<(Ipv4Addr, usize)> {
+    ipv4_at(bytes, at).filter(|&(_, end)| !bytes.get(end).is_some_and(|&octet| grammar::is(octet, HOST)))
+}
+
+/// The domain name at `start` of `text`, and where it ends.
 #[inline(always)]
 fn name_at<'a>(text: &'a str, marks: Option<&Marks>, start: usize) -> Option<(Host<'a>, usize)> {
-    let bytes = text.as_bytes();
+    let end = name_end(text.as_bytes(), marks, start)?;
+    Some((Host::Name(text.get(start..end)?), end))
+}
+
+/// Where the domain name ends that begins at `start`. No label is empty or begins or ends with a hyphen; the dot before
+/// the end of a name is the root's.
+#[inline(always)]
+fn name_end(bytes: &[u8], marks: Option<&Marks>, start: usize) -> Option<usize> {
+    // So is nearly every name: labels of letters and digits, the last of which is no number.
+    let mut label = start;
+    while let Some(marks) = marks {
+        let end = scan::marked(marks, label);
+        match bytes.get(end) {
+            Some(b'.') if end > label => label = end + 1,
+            Some(&octet) if grammar::is(octet, LABEL) => break,
+            _ if end > label && !bytes.get(label)?.is_ascii_digit() => return Some(end),
+            _ => break,
+        }
+    }
+    unusual_name_end(bytes, marks, start)
+}
+
+#[inline(never)]
+fn unusual_name_end(bytes: &[u8], marks: Option<&Marks>, start: usize) -> Option<usize> {
     let (mut label, mut at) = (start, start);
     loop {
         let end = skip_marked(bytes, marks, at, LABEL);
-        if end == at {
-            break;
+        match bytes.get(at..end)? {
+            [] => break,
+            [b'-', ..] | [.., b'-'] => return None,
+            _ => (label, at) = (at, end),
         }
-        if bytes.get(at) == Some(&b'-') || bytes.get(end - 1) == Some(&b'-') {
-            return None;
-        }
-        (label, at) = (at, end);
         if bytes.get(end) != Some(&b'.') {
             break;
         }
         at += 1;
     }
     // A last label of digits alone is an address that failed, not a name. With a dot after it, it is a name.
-    if at == start || bytes.get(at) == Some(&b'.') || bytes.get(label..at)?.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    Some((Host::Name(text.get(start..at)?), at))
+    let is_number = bytes.get(label..at)?.iter().all(u8::is_ascii_digit);
+    (!is_number && bytes.get(at) != Some(&b'.')).then_some(at)
 }
 
 /// The IPv4 address at `at` of `bytes`, without leading zeros (RFC 3986 §7.4), and where it ends.
 #[inline(always)]
-pub(crate) fn ipv4_at(bytes: &[u8], mut at: usize) -> Option<(Ipv4Addr, usize)> {
-    let mut address = 0;
+pub(crate) fn ipv4_at(bytes: &[u8], at: usize) -> Option<(Ipv4Addr, usize)> {
+    let begins = bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let (ip, length) = if begins { ipv4(bytes, at)? } else { return None };
+    Some((ip, at + usize::from(length)))
+}
+
+/// The same, and its length. Apart, so that it takes no registers from what calls it.
+#[inline(never)]
+fn ipv4(bytes: &[u8], start: usize) -> Option<(Ipv4Addr, u16)> {
+    let (mut address, mut at) = (0, start);
     for number in 0..4 {
         if number > 0 {
             at = (bytes.get(at)? == &b'.').then_some(at + 1)?;
@@ -133,14 +167,21 @@ pub(crate) fn ipv4_at(bytes: &[u8], mut at: usize) -> Option<(Ipv4Addr, usize)> 
         address = address << 8 | octet;
         at = end;
     }
-    Some((Ipv4Addr::from_bits(address), at))
+    // No four numbers are longer than 15 octets.
+    Some((Ipv4Addr::from_bits(address), (at - start) as u16))
 }
 
 /// Up to three digits at `at` that make a number up to 255, without leading zeros, and where they end.
 #[inline(always)]
 fn decimal_octet(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
-    let digit = |at: usize| bytes.get(at).map_or(u32::MAX, |b| u32::from(b.wrapping_sub(b'0')));
-    let (first, second, third) = (digit(at), digit(at + 1), digit(at + 2));
+    let digit = |b: u8| u32::from(b.wrapping_sub(b'0'));
+    // At the end of a value there may be fewer octets.
+    let (first, second, third) = match bytes.get(at..)? {
+        [first, second, third, ..] => (digit(*first), digit(*second), digit(*third)),
+        [first, second] => (digit(*first), digit(*second), u32::MAX),
+        [first] => (digit(*first), u32::MAX, u32::MAX),
+        [] => return None,
+    };
     if first > 9 {
         return None;
     }
@@ -226,9 +267,28 @@ pub struct Uri<'a> {
     raw: &'a str,
     scheme: Scheme,
     is_loose_router: bool,
-    host: Option<Host<'a>>,
+    host: HostKind,
     port: Option<u16>,
     parts: Parts,
+}
+
+/// What the host of a URI is, which is made a [`Host`] when it is asked for: so a URI is small, and moves at little cost.
+#[derive(Clone, Copy, Debug)]
+enum HostKind {
+    None,
+    Name,
+    V4(u32),
+    V6,
+}
+
+impl HostKind {
+    fn of(host: Host<'_>) -> Self {
+        match host {
+            Host::Name(_) => Self::Name,
+            Host::V4(ip) => Self::V4(ip.to_bits()),
+            Host::V6(_) => Self::V6,
+        }
+    }
 }
 
 /// Where the parts of a URI are, which has at most [`bound::URI`] octets.
@@ -239,6 +299,7 @@ struct Parts {
     /// Where user and password end; the user ends where it begins when there is none.
     user_end: u16,
     password_end: u16,
+    host_end: u16,
     params: u16,
     /// The question mark, or the end of the URI.
     question: u16,
@@ -257,11 +318,80 @@ impl<'a> Uri<'a> {
     pub(crate) fn of(raw: &'a str) -> Result<Self, UriError> {
         let mut marks = UNMARKED;
         mark(raw.as_bytes(), &mut marks);
-        Self::within(raw, Some(&marks), 0, raw.len())
+        match Self::usual(raw, &marks, 0) {
+            Some((uri, end)) if end == raw.len() => Ok(uri),
+            _ => Self::within(raw, Some(&marks), 0, raw.len()),
+        }
+    }
+
+    /// The URI at `start` of a text if it is written as nearly all are: a SIP URI whose user and parameters are of
+    /// [`PLAIN`] characters, without password; and where it ends, which is for the caller to judge. Where it does not end
+    /// there, or there is none, [`within`](Self::within) tells what it is.
+    #[inline(always)]
+    pub(crate) fn usual(text: &'a str, marks: &Marks, start: usize) -> Option<(Self, usize)> {
+        let bytes = text.as_bytes();
+        let scheme = u32::from_le_bytes(*bytes.get(start..)?.first_chunk()?);
+        if scheme | u32::from_le_bytes(*b"   \0") != u32::from_le_bytes(*b"sip:") {
+            return None;
+        }
+        let user = start + 4;
+        let (mut user_end, mut named_at) = (user, user);
+        let mut host = address_at(bytes, user);
+        if host.is_none() {
+            let end = skip_marked(bytes, Some(marks), user, PLAIN);
+            if bytes.get(end) == Some(&b'@') && end > user {
+                (user_end, named_at) = (end, end + 1);
+                host = address_at(bytes, named_at);
+            }
+        }
+        let (host, host_end) = match host {
+            Some((ip, end)) => (HostKind::V4(ip.to_bits()), end),
+            None => (HostKind::Name, name_end(bytes, Some(marks), named_at)?),
+        };
+        let (mut port, mut at) = (None, host_end);
+        if bytes.get(at) == Some(&b':') {
+            let (number, end) = port_digits(bytes, at + 1)?;
+            (port, at) = (Some(number), end);
+        }
+        let params = at;
+        let (mut count, mut is_loose_router) = (0, false);
+        while bytes.get(at) == Some(&b';') {
+            let name = at + 1;
+            at = skip_marked(bytes, Some(marks), name, PLAIN);
+            let is_lr = matches!(bytes.get(name..at)?, [b'l' | b'L', b'r' | b'R']);
+            (count, is_loose_router) = (count + 1, is_loose_router | is_lr);
+            if at == name || count > bound::PARAMETERS {
+                return None;
+            }
+            if bytes.get(at) == Some(&b'=') {
+                let value = at + 1;
+                at = skip_marked(bytes, Some(marks), value, PLAIN);
+                if at == value {
+                    return None;
+                }
+            }
+        }
+        let question = at;
+        if bytes.get(at) == Some(&b'?') {
+            at = Place { text, marks: Some(marks), start }.escaped(at + 1, URI_HEADER);
+            let headers = text.get(question + 1..at)?;
+            // An at sign ends a user part, if there was none before.
+            if user_end == user && headers.contains('@') {
+                return None;
+            }
+            check_headers(headers, question).ok()?;
+        }
+        let raw = text.get(start..)?.get(..at - start).filter(|raw| raw.len() <= bound::URI)?;
+        // A URI is shorter than what these numbers can say.
+        let part = |at: usize| (at - start) as u16;
+        let (user_end, question) = (part(user_end), part(question));
+        let (host_end, params) = (part(host_end), part(params));
+        let parts = Parts { user: 4, user_end, password_end: user_end, host_end, params, question };
+        Some((Self { raw, scheme: Scheme::Sip, is_loose_router, host, port, parts }, at))
     }
 
     /// [`parse`](Self::parse) of `start..end` of a text, whose marks are given.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn within(text: &'a str, marks: Option<&Marks>, start: usize, end: usize) -> Result<Self, UriError> {
         let raw = text.get(start..end).unwrap_or_default();
         if raw.is_empty() {
@@ -302,8 +432,8 @@ impl<'a> Uri<'a> {
 
     fn opaque(raw: &'a str) -> Self {
         let end = raw.len() as u16;
-        let parts = Parts { user: 0, user_end: 0, password_end: 0, params: end, question: end };
-        Self { raw, scheme: Scheme::Other, is_loose_router: false, host: None, port: None, parts }
+        let parts = Parts { user: 0, user_end: 0, password_end: 0, host_end: 0, params: end, question: end };
+        Self { raw, scheme: Scheme::Other, is_loose_router: false, host: HostKind::None, port: None, parts }
     }
 
     /// Reads what follows the scheme of a SIP or SIPS URI, whose name and colon take `used` octets.
@@ -320,7 +450,7 @@ impl<'a> Uri<'a> {
         let Some((host, mut at)) = host_at(place.text, place.marks, host_start) else {
             return fail(UriErrorKind::Host, host_start);
         };
-        let mut port = None;
+        let (mut port, host_end) = (None, at);
         match port_at(bytes, at) {
             Ok(None) => {}
             Ok(Some((number, end))) => (port, at) = (Some(number), end),
@@ -342,10 +472,11 @@ impl<'a> Uri<'a> {
             user: part(user),
             user_end: part(user_end),
             password_end: part(password_end),
+            host_end: part(host_end),
             params: part(at),
             question: part(question),
         };
-        Ok(Self { raw, scheme, is_loose_router, host: Some(host), port, parts })
+        Ok(Self { raw, scheme, is_loose_router, host: HostKind::of(host), port, parts })
     }
 
     fn parse_tel(mut self, start: usize) -> Result<Self, UriError> {
@@ -365,7 +496,7 @@ impl<'a> Uri<'a> {
             return Err(failed(UriErrorKind::Parameter));
         }
         let (user, user_end, question) = (start as u16, end as u16, after as u16);
-        self.parts = Parts { user, user_end, password_end: user_end, params: user_end, question };
+        self.parts = Parts { user, user_end, password_end: user_end, host_end: user_end, params: user_end, question };
         Ok(self)
     }
 
@@ -401,8 +532,20 @@ impl<'a> Uri<'a> {
     }
 
     /// The host; `None` unless the scheme is SIP or SIPS.
+    #[inline]
     pub fn host(&self) -> Option<Host<'a>> {
-        self.host
+        match self.host {
+            HostKind::None => None,
+            HostKind::Name => Some(Host::Name(self.host_text())),
+            HostKind::V4(bits) => Some(Host::V4(Ipv4Addr::from_bits(bits))),
+            // It was parsed when the URI was read.
+            HostKind::V6 => Host::parse(self.host_text().as_bytes()).ok(),
+        }
+    }
+
+    fn host_text(&self) -> &'a str {
+        let Parts { user, user_end, password_end, host_end, .. } = self.parts;
+        self.part(if user_end > user { password_end + 1 } else { user }, host_end)
     }
 
     /// The port when one is written.
@@ -447,7 +590,7 @@ impl<'a> Uri<'a> {
 
     /// The same without headers and those parameters, and with that port.
     fn without(&self, names: &[&str], port: Option<u16>) -> Cow<'a, str> {
-        let Some(host) = self.host else { return Cow::Borrowed(self.raw) };
+        let Some(host) = self.host() else { return Cow::Borrowed(self.raw) };
         let is_kept = |name: &str| !names.iter().any(|barred| name.eq_ignore_ascii_case(barred));
         if self.headers().is_empty() && port == self.port && self.params().iter().all(|(name, _)| is_kept(name)) {
             return Cow::Borrowed(self.raw);
@@ -473,7 +616,7 @@ impl<'a> Uri<'a> {
             Scheme::Sip | Scheme::Sips => {
                 same_optional(self.user(), other.user())
                     && same_optional(self.password(), other.password())
-                    && self.host == other.host
+                    && self.host() == other.host()
                     && self.port == other.port
                     && params_agree(self.params(), other.params())
                     && params_agree(other.params(), self.params())

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::grammar::{self, Cursor, VALUE};
+use super::grammar::{self, Cursor, TOKEN, VALUE, Value};
 use super::header::{HeaderError, HeaderErrorKind, TypedHeader};
 use super::name::HeaderId;
 use super::params::{Params, Reader};
 use super::scan::UNMARKED;
-use super::uri::{Host, UriErrorKind, host_at, ipv4_at, port_at, port_digits};
+use super::uri::{Host, UriErrorKind, host_at, ipv4_at, name_or_v4_at, port_at, port_digits};
 
 /// One Via value.
 #[derive(Clone, Copy, Debug)]
@@ -60,17 +60,59 @@ impl<'a> Via<'a> {
 
 impl<'a> TypedHeader<'a> for Via<'a> {
     const ID: HeaderId = HeaderId::Via;
+    const HIDES_COMMAS: bool = true;
 
     fn parse(value: &'a [u8]) -> Result<Self, HeaderError> {
+        match value.into() {
+            Value::Text(text) => Self::parse_text(text),
+            octets => Self::unusual(octets),
+        }
+    }
+
+    fn parse_text(value: &'a str) -> Result<Self, HeaderError> {
+        let mut marks = UNMARKED;
+        let cursor = Cursor::marked(value.into(), &mut marks);
+        match Self::usual(cursor) {
+            Some((front, end)) => front.with_params(cursor, end),
+            None => Self::unusual(value.into()),
+        }
+    }
+}
+
+impl<'a> Via<'a> {
+    /// What stands before the parameters, and where it ends, if it is text and written as nearly all is.
+    #[inline(always)]
+    fn usual(mut cursor: Cursor<'a, '_>) -> Option<(Front<'a>, usize)> {
+        let (text, marks) = cursor.text()?;
+        if !cursor.eat_all(b"SIP/2.0/") {
+            return None;
+        }
+        let start = cursor.at();
+        cursor.pass(TOKEN);
+        let transport = cursor.text_since(start).filter(|token| !token.is_empty())?;
+        if !cursor.eat(b' ') {
+            return None;
+        }
+        let (host, end) = name_or_v4_at(text, marks, cursor.at())?;
+        Some(match text.as_bytes().get(end) {
+            None | Some(b';') => (Front { transport, host, port: None }, end),
+            Some(b':') => {
+                let (port, end) = port_digits(text.as_bytes(), end + 1)?;
+                (Front { transport, host, port: Some(port) }, end)
+            }
+            Some(_) => return None,
+        })
+    }
+
+    /// What is not; apart from what is, so that nothing is kept and moved for both.
+    #[inline(never)]
+    fn unusual(value: Value<'a>) -> Result<Self, HeaderError> {
         let mut marks = UNMARKED;
         let mut cursor = Cursor::marked(value, &mut marks);
         if cursor.peek().is_none() {
             return cursor.fail(HeaderErrorKind::Empty);
         }
-        // So writes nearly everyone.
-        if cursor.rest().starts_with(b"SIP/2.0/") {
-            cursor.skip(8);
-        } else {
+        if !cursor.eat_all(b"SIP/2.0/") {
             for _ in 0..2 {
                 cursor.token()?;
                 cursor.lws();
@@ -89,13 +131,28 @@ impl<'a> TypedHeader<'a> for Via<'a> {
         };
         cursor.skip_to(end);
         let port = sent_by_port(&mut cursor)?;
-        let mut known = Known::default();
-        let params = Params::header(&mut cursor, &mut known)?;
-        Ok(Self { transport, host, port, params, known })
+        Front { transport, host, port }.with_params(cursor, cursor.at())
     }
 }
 
-#[inline]
+/// What stands before the parameters.
+struct Front<'a> {
+    transport: &'a str,
+    host: Host<'a>,
+    port: Option<u16>,
+}
+
+impl<'a> Front<'a> {
+    #[inline(always)]
+    fn with_params(self, mut cursor: Cursor<'a, '_>, end: usize) -> Result<Via<'a>, HeaderError> {
+        cursor.skip_to(end);
+        let mut known = Known::default();
+        let params = Params::header(&mut cursor, &mut known)?;
+        let Self { transport, host, port } = self;
+        Ok(Via { transport, host, port, params, known })
+    }
+}
+
 fn sent_by_port(cursor: &mut Cursor<'_, '_>) -> Result<Option<u16>, HeaderError> {
     cursor.lws();
     if cursor.peek() != Some(b':') {
@@ -115,7 +172,7 @@ fn sent_by_port(cursor: &mut Cursor<'_, '_>) -> Result<Option<u16>, HeaderError>
 }
 
 impl<'a> Reader<'a> for &mut Known<'a> {
-    #[inline]
+    #[inline(always)]
     fn usual(&mut self, cursor: &mut Cursor<'a, '_>) -> Option<()> {
         if self.branch.is_none() && cursor.eat_all(b";branch=") {
             self.branch = Some(cursor.param_value(VALUE)?);

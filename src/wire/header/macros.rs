@@ -37,6 +37,13 @@ macro_rules! words {
                 cursor.end()?;
                 Ok(Self(word))
             }
+
+            fn parse_text(value: &'a str) -> Result<Self, HeaderError> {
+                let mut cursor = Cursor::of(value.into());
+                let word = $read(&mut cursor)?;
+                cursor.end()?;
+                Ok(Self(word))
+            }
         }
     )*};
 }

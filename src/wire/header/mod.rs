@@ -119,8 +119,18 @@ pub trait TypedHeader<'a>: Sized {
     /// tokens; in a list of addresses an empty element is a fault.
     const SKIPS_EMPTY: bool = false;
 
+    /// Whether a comma in a value that can be read always stands in quotes or angle brackets, where it separates nothing.
+    /// Such a value is read as a whole first, and taken for a list if it cannot be read.
+    const HIDES_COMMAS: bool = false;
+
     /// Parses one value (one element, where values may be joined by commas).
     fn parse(value: &'a [u8]) -> Result<Self, HeaderError>;
+
+    /// [`parse`](Self::parse) of what is known to be text, which is then not looked at again.
+    #[inline]
+    fn parse_text(value: &'a str) -> Result<Self, HeaderError> {
+        Self::parse(value.as_bytes())
+    }
 }
 
 /// `value` with each fold, and the white space around it, as one space (RFC 3261 §7.3.1). A bare CR or LF, which no
