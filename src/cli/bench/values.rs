@@ -1,8 +1,10 @@
 //! What is read of a message when parsers are measured, by ours. The benches use this file too, so that one thing is
 //! measured everywhere: the values of the identification, or all that a user agent acts on, whatever their order.
 
-use crate::wire::auth::{Challenge, Credentials};
-use crate::wire::{Contact, From, HeaderId, MessageRef, RecordRoute, Route, To, Uri, Via};
+use crate::wire::auth::{
+    Authorization, Challenge, Credentials, ProxyAuthenticate, ProxyAuthorization, WwwAuthenticate,
+};
+use crate::wire::{CSeq, CallId, Contact, From, HeaderId, MessageRef, RecordRoute, Route, To, Uri, Via};
 use std::fmt::Display;
 use std::hint::black_box;
 
@@ -66,11 +68,12 @@ pub(crate) fn check<T: Take>(bytes: &[u8], take: &mut T) -> Option<()> {
 /// Record-Route, X-PH headers, credentials and challenges.
 pub(crate) fn typed<T: Take>(bytes: &[u8], take: &mut T) -> Option<()> {
     let message = MessageRef::parse(bytes).ok()?;
+    let values = message.values();
     if message.is_request() {
-        uri(&message.request_uri().ok()?, take);
+        uri(&values.request_uri().ok()?, take);
     }
-    for via in message.get_all::<Via<'_>>() {
-        let via = via.ok()?;
+    for via in values.get_all::<Via<'_>>() {
+        let via = via.as_ref().ok()?;
         take.text(via.branch().unwrap_or_default().as_bytes());
         if let Some(received) = via.received() {
             take.host(received);
@@ -79,41 +82,46 @@ pub(crate) fn typed<T: Take>(bytes: &[u8], take: &mut T) -> Option<()> {
         take.host(via.host);
         take.number(via.port.unwrap_or(0).into());
     }
-    let from = message.get::<From<'_>>()?.ok()?;
+    let from = values.get::<From<'_>>()?;
+    let from = from.as_ref().ok()?;
     uri(&from.uri, take);
     take.text(from.tag().unwrap_or_default().as_bytes());
-    let to = message.get::<To<'_>>()?.ok()?;
+    let to = values.get::<To<'_>>()?;
+    let to = to.as_ref().ok()?;
     uri(&to.uri, take);
     take.text(to.tag().unwrap_or_default().as_bytes());
-    take.text(message.call_id()?.as_bytes());
-    take.number(message.cseq()?.number.into());
-    for contact in message.get_all::<Contact<'_>>() {
-        if let Some(address) = contact.ok()?.address() {
+    take.text(values.get::<CallId<'_>>()?.ok()?.0.as_bytes());
+    take.number(values.get::<CSeq>()?.ok()?.number.into());
+    for contact in values.get_all::<Contact<'_>>() {
+        if let Contact::Address(address) = contact.as_ref().ok()? {
             uri(&address.uri, take);
         }
     }
-    for route in message.get_all::<Route<'_>>() {
-        let route = route.ok()?;
+    for route in values.get_all::<Route<'_>>() {
+        let route = route.as_ref().ok()?;
         uri(&route.uri, take);
         take.number(route.uri.is_loose_router().into());
     }
-    for route in message.get_all::<RecordRoute<'_>>() {
-        let route = route.ok()?;
+    for route in values.get_all::<RecordRoute<'_>>() {
+        let route = route.as_ref().ok()?;
         uri(&route.uri, take);
         take.number(route.uri.is_loose_router().into());
     }
-    for header in message.headers() {
-        match header.id {
-            HeaderId::Other if header.name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"X-PH-")) => {
-                take.text(header.value);
-            }
-            HeaderId::Authorization | HeaderId::ProxyAuthorization => {
-                credentials(&Credentials::parse(header.value).ok()?, take);
-            }
-            HeaderId::WwwAuthenticate | HeaderId::ProxyAuthenticate => {
-                challenge(&Challenge::parse(header.value).ok()?, take);
-            }
-            _ => {}
+    for value in values.get_all::<Authorization<'_>>() {
+        credentials(&value.as_ref().ok()?.0, take);
+    }
+    for value in values.get_all::<ProxyAuthorization<'_>>() {
+        credentials(&value.as_ref().ok()?.0, take);
+    }
+    for value in values.get_all::<WwwAuthenticate<'_>>() {
+        challenge(&value.as_ref().ok()?.0, take);
+    }
+    for value in values.get_all::<ProxyAuthenticate<'_>>() {
+        challenge(&value.as_ref().ok()?.0, take);
+    }
+    for header in message.headers_where(|id| id == HeaderId::Other) {
+        if header.name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"X-PH-")) {
+            take.text(header.value);
         }
     }
     Some(())
