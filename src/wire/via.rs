@@ -112,13 +112,11 @@ impl<'a> Via<'a> {
         if cursor.peek().is_none() {
             return cursor.fail(HeaderErrorKind::Empty);
         }
-        if !cursor.eat_all(b"SIP/2.0/") {
-            for _ in 0..2 {
-                cursor.token()?;
-                cursor.lws();
-                cursor.expect(b'/', HeaderErrorKind::Protocol)?;
-                cursor.lws();
-            }
+        for _ in 0..2 {
+            cursor.token()?;
+            cursor.lws();
+            cursor.expect(b'/', HeaderErrorKind::Protocol)?;
+            cursor.lws();
         }
         let transport = cursor.token()?;
         if !cursor.peek().is_some_and(grammar::is_lws) {

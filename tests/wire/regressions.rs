@@ -254,7 +254,7 @@ fn a_via_may_have_an_ipv6_address() {
 
 #[test]
 fn a_protocol_may_have_spaces_around_its_slashes() {
-    for text in ["SIP / 2.0 / UDP h", "SIP/2.0 /UDP\th", "SIP\r\n / 2.0/UDP   h"] {
+    for text in ["SIP / 2.0 / UDP h", "SIP/2.0/ UDP h", "SIP/2.0 /UDP\th", "SIP\r\n / 2.0/UDP   h"] {
         let via = Via::parse(text.as_bytes()).unwrap();
         assert_eq!((via.transport, via.host.to_string().as_str()), ("UDP", "h"), "{text}");
     }
