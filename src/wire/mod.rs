@@ -8,6 +8,7 @@
 mod address;
 mod grammar;
 mod header;
+mod host;
 mod message;
 mod name;
 mod params;
@@ -26,6 +27,7 @@ pub mod sdp;
 
 pub use address::*;
 pub use header::*;
+pub use host::*;
 pub use message::*;
 pub use name::*;
 pub use params::*;

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 
 use super::grammar::{self, Cursor, TOKEN, VALUE, Value};
 use super::header::{HeaderError, HeaderErrorKind, TypedHeader};
+use super::host::{Host, host_at, ipv4_at, name_or_v4_at, port_at, port_digits};
 use super::name::HeaderId;
 use super::params::{Params, Reader};
 use super::scan::UNMARKED;
-use super::uri::{Host, UriErrorKind, host_at, ipv4_at, name_or_v4_at, port_at, port_digits};
+use super::uri::UriErrorKind;
 
 /// One Via value.
 #[derive(Clone, Copy, Debug)]
