@@ -16,6 +16,8 @@ mod count;
 mod measure;
 #[path = "wire/measured.rs"]
 mod measured;
+#[path = "media/plan.rs"]
+mod plan;
 #[path = "media/rooms.rs"]
 mod rooms;
 #[path = "media/works.rs"]

@@ -7,6 +7,8 @@
 #[path = "wire/measured.rs"]
 #[allow(dead_code, reason = "names are for tables")]
 mod measured;
+#[path = "media/plan.rs"]
+mod plan;
 #[path = "media/rooms.rs"]
 mod rooms;
 #[path = "media/works.rs"]

@@ -11,14 +11,18 @@
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
+#[path = "media/plan.rs"]
+mod plan;
+
+use plan::plan;
 use sipcall::agent::{FlowChange, FlowInfo, MediaReport, Need, Node, Refusal, Resolved, Unsent, Wakeup};
-use sipcall::call::{Codec, CryptoPlan, Direction, MediaCounts, MediaPlan};
+use sipcall::call::{Codec, MediaCounts};
 use sipcall::id::{CallId, FlowId, QueryId, StreamId};
 use sipcall::outbox::Transmit;
 use sipcall::table::Key;
 use sipcall::time::{Duration, Instant};
 use sipcall::transport::{Driver, DriverConfig, Handle, commands};
-use sipcall::wire::crypto::{MasterKey, Suite};
+use sipcall::wire::crypto::Suite;
 use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, BufRead, Write};
@@ -101,7 +105,7 @@ async fn side(
     }
     // As calls come: not all in one moment.
     for (id, peer) in ids.iter().zip(&peers) {
-        need(&handle, Need::SetMedia { stream: *id, plan: plan(*peer, srtp, is_peer) });
+        need(&handle, Need::SetMedia { stream: *id, plan: plan(Codec::Pcmu, *peer, srtp.then_some(SUITE), is_peer) });
         tokio::time::sleep(SPREAD / streams).await;
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -161,26 +165,6 @@ fn told_of(all: &[MediaCounts]) -> String {
         ms(late.len() / 2),
         ms(late.len().saturating_sub(1)),
     )
-}
-
-fn plan(remote: SocketAddr, srtp: bool, is_peer: bool) -> MediaPlan {
-    let key = |octet: u8| {
-        MasterKey::new(SUITE, &vec![octet; SUITE.key_octets() + SUITE.salt_octets()]).expect("of that length")
-    };
-    let (sending, receiving) = (key(u8::from(is_peer)), key(u8::from(!is_peer)));
-    MediaPlan {
-        codec: Codec::Pcmu,
-        payload_out: 0,
-        payload_in: 0,
-        remote,
-        remote_rtcp: SocketAddr::new(remote.ip(), remote.port() + 1),
-        direction: Direction::SendRecv,
-        ptime_ms: 20,
-        telephone_event: Some(101),
-        telephone_events: 0xffff,
-        telephone_event_in: Some(101),
-        crypto: srtp.then_some(CryptoPlan { sending, receiving }),
-    }
 }
 
 /// KiB that are resident.

@@ -2,13 +2,13 @@
 
 use crate::measured::Work;
 use crate::rooms::{Ours, Rooms};
-use sipcall::call::{Codec, CryptoPlan, Direction, MediaPlan};
+use sipcall::call::{Codec, MediaPlan};
 use sipcall::media::FRAME;
 use sipcall::media::room::Party;
 use sipcall::media::stream::Stream;
 use sipcall::seed::Seed;
 use sipcall::time::{Epoch, Instant};
-use sipcall::wire::crypto::{MasterKey, Suite};
+use sipcall::wire::crypto::Suite;
 use std::net::SocketAddr;
 
 /// Frames of a run: a second.
@@ -117,26 +117,7 @@ fn stream(plan: &MediaPlan) -> Stream {
 
 /// A plan of ours, or of the peer.
 pub(crate) fn plan(codec: Codec, suite: Option<Suite>, is_peer: bool) -> MediaPlan {
-    let key = |octet: u8, suite: Suite| {
-        MasterKey::new(suite, &vec![octet; suite.key_octets() + suite.salt_octets()]).expect("of that length")
-    };
-    let remote = addr(!is_peer);
-    MediaPlan {
-        codec,
-        payload_out: codec.payload(),
-        payload_in: codec.payload(),
-        remote,
-        remote_rtcp: SocketAddr::new(remote.ip(), remote.port() + 1),
-        direction: Direction::SendRecv,
-        ptime_ms: 20,
-        telephone_event: Some(101),
-        telephone_events: 0xffff,
-        telephone_event_in: Some(101),
-        crypto: suite.map(|suite| {
-            let (sending, receiving) = (key(u8::from(is_peer), suite), key(u8::from(!is_peer), suite));
-            CryptoPlan { sending, receiving }
-        }),
-    }
+    crate::plan::plan(codec, addr(!is_peer), suite, is_peer)
 }
 
 fn addr(is_peer: bool) -> SocketAddr {
