@@ -2,7 +2,7 @@
 
 use super::{FREQUENCIES, PAIRS, ZERO_DBM0};
 use crate::call::digit::{Digit, MAX_STEPS, Step};
-use crate::media::events::{NotTaken, Pressing};
+use crate::media::events::{NotTaken, Pressing, units, wait};
 use std::collections::VecDeque;
 use std::f64::consts::TAU;
 
@@ -36,7 +36,7 @@ impl Tones {
     #[must_use]
     pub fn new(rate: u32, pressing: Pressing) -> Self {
         let Pressing { on, off, volume } = pressing.bounded();
-        let samples = |length| crate::media::events::units(length, rate);
+        let samples = |length| units(length, rate);
         // The power of a sine is half the square of its amplitude.
         let amplitude = f64::from(ZERO_DBM0 * 2.0).sqrt() * 10f64.powf(f64::from(volume) / -20.0);
         let waiting = VecDeque::with_capacity(MAX_STEPS);
@@ -48,11 +48,7 @@ impl Tones {
     /// # Errors
     /// [`NotTaken::Full`], and then none was added.
     pub fn push(&mut self, steps: &[Step]) -> Result<(), NotTaken> {
-        if self.waiting.len() + steps.len() > MAX_STEPS {
-            return Err(NotTaken::Full);
-        }
-        self.waiting.extend(steps);
-        Ok(())
+        wait(&mut self.waiting, steps)
     }
 
     /// Whether every step is done, and the pause after the last key.
@@ -72,7 +68,7 @@ impl Tones {
         while self.playing.is_none() && self.pause == 0 {
             match self.waiting.pop_front() {
                 Some(Step::Digit(digit)) => self.playing = Some(Playing { turns: self.turns(digit), at: 0 }),
-                Some(Step::Pause(length)) => self.pause = crate::media::events::units(length, self.rate),
+                Some(Step::Pause(length)) => self.pause = units(length, self.rate),
                 None => return 0,
             }
         }

@@ -17,6 +17,7 @@ mod send;
 mod tests;
 
 pub use receive::{EventReceiver, Heard, Key};
+pub(in crate::media) use send::wait;
 pub use send::{EventSender, NotTaken, Pressing, Turn};
 
 use crate::time::Duration;

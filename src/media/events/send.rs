@@ -64,6 +64,15 @@ pub enum NotTaken {
     Full,
 }
 
+/// Adds steps to those that wait, all or none.
+pub(in crate::media) fn wait(waiting: &mut VecDeque<Step>, steps: &[Step]) -> Result<(), NotTaken> {
+    if waiting.len() + steps.len() > MAX_STEPS {
+        return Err(NotTaken::Full);
+    }
+    waiting.extend(steps);
+    Ok(())
+}
+
 /// Makes the packets of keys, when asked once a packet interval.
 #[derive(Debug)]
 pub struct EventSender {
@@ -115,11 +124,7 @@ impl EventSender {
         if let Some(digit) = unlisted {
             return Err(NotTaken::Unlisted(digit));
         }
-        if self.waiting.len() + steps.len() > MAX_STEPS {
-            return Err(NotTaken::Full);
-        }
-        self.waiting.extend(steps);
-        Ok(())
+        wait(&mut self.waiting, steps)
     }
 
     /// Whether every step is done. The pause after the last key may still run; it holds back the next.
