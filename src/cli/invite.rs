@@ -172,6 +172,26 @@ impl Plan<'_> {
         })
     }
 
+    /// What hears the call: all of it, and those of it that have something to tell in the end.
+    fn ears(&mut self) -> Result<(Ears, Option<Tape>, Option<Probe>), Unready> {
+        let (mut ears, mut tape, mut probing) = (Ears(Vec::new()), None, None);
+        if let Some(path) = &self.args.record {
+            let (recorder, started) = Tape::start(path)?;
+            ears.0.push(Box::new(recorder));
+            tape = Some(started);
+        }
+        if self.args.probe {
+            let (probe, ear) = Probe::new();
+            ears.0.push(Box::new(ear));
+            probing = Some(probe);
+        }
+        #[cfg(feature = "audio-device")]
+        if let Some(ear) = self.card.as_mut().and_then(super::device::Card::ear) {
+            ears.0.push(Box::new(ear));
+        }
+        Ok((ears, tape, probing))
+    }
+
     /// It is answered: what is to be said is said.
     fn begin(&mut self, call: &Call, printer: &mut Printer) {
         #[cfg(feature = "audio-device")]
@@ -221,21 +241,7 @@ async fn call(
     plan.request.total_limit = until.map(|until| until.saturating_duration_since(tokio::time::Instant::now()));
     plan.request.admit = !args.kept.no_store;
     let talk = plan.talk(config);
-    let (mut ears, mut tape, mut probing) = (Ears(Vec::new()), None, None);
-    if let Some(path) = &args.record {
-        let (recorder, started) = Tape::start(path)?;
-        ears.0.push(Box::new(recorder));
-        tape = Some(started);
-    }
-    if args.probe {
-        let (probe, ear) = Probe::new();
-        ears.0.push(Box::new(ear));
-        probing = Some(probe);
-    }
-    #[cfg(feature = "audio-device")]
-    if let Some(ear) = plan.card.as_mut().and_then(super::device::Card::ear) {
-        ears.0.push(Box::new(ear));
-    }
+    let (ears, tape, probing) = plan.ears()?;
     let call = phone.client.invite(plan.request.clone()).await;
     let mut call = call.map_err(|error| Unready::new(Exit::Usage, error))?;
     if !ears.0.is_empty() {
