@@ -4,10 +4,12 @@ use crate::media::desk::Sink;
 use crate::media::resample::Resampler;
 use crate::media::wav;
 use crate::time::Duration;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
@@ -41,7 +43,8 @@ pub struct Recorder {
     pieces: SyncSender<Piece>,
     /// Buffers that come back to be filled again.
     spare: Receiver<Vec<i16>>,
-    lost: Duration,
+    /// Nanoseconds that found no place among what waits. The thread reads it when all else is written.
+    lost: Arc<AtomicU64>,
 }
 
 /// The end of a recording, to be waited for.
@@ -61,12 +64,11 @@ pub struct Recorded {
     pub is_cut: bool,
 }
 
-/// Some sound of both channels, and what was lost before it.
+/// Some sound of both channels.
 #[derive(Debug)]
 struct Piece {
     rate: u32,
     samples: Vec<i16>,
-    lost: Duration,
 }
 
 impl Recorder {
@@ -76,6 +78,10 @@ impl Recorder {
     /// The system's.
     pub fn create(path: &Path, limit: RecordLimit) -> io::Result<(Self, Recording)> {
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        // One that was there keeps its mode otherwise. What is no file, as a pipe, has readers of its own.
+        if file.metadata()?.is_file() {
+            file.set_permissions(Permissions::from_mode(0o600))?;
+        }
         let again = file.try_clone()?;
         Self::begin(Box::new(file), Some(again), limit)
     }
@@ -92,8 +98,10 @@ impl Recorder {
         let (pieces, taken) = sync_channel(WAITING);
         let (back, spare) = channel();
         let thread = std::thread::Builder::new().name("sipcall-recorder".to_owned());
-        let thread = thread.spawn(move || write(Tape::new(out, file, limit), &taken, &back))?;
-        let recorder = Self { rate: 0, samples: Vec::new(), pieces, spare, lost: Duration::ZERO };
+        let lost = Arc::new(AtomicU64::new(0));
+        let tape = Tape::new(out, file, limit, lost.clone());
+        let thread = thread.spawn(move || write(tape, &taken, &back))?;
+        let recorder = Self { rate: 0, samples: Vec::new(), pieces, spare, lost };
         Ok((recorder, Recording { thread }))
     }
 
@@ -104,11 +112,8 @@ impl Recorder {
         let empty = self.spare.try_recv().unwrap_or_default();
         let samples = std::mem::replace(&mut self.samples, empty);
         let length = length(samples.len() as u64 / 2, self.rate);
-        let piece = Piece { rate: self.rate, samples, lost: std::mem::take(&mut self.lost) };
-        if let Err(error) = self.pieces.try_send(piece) {
-            let (std::sync::mpsc::TrySendError::Full(piece) | std::sync::mpsc::TrySendError::Disconnected(piece)) =
-                error;
-            self.lost = piece.lost + length;
+        if self.pieces.try_send(Piece { rate: self.rate, samples }).is_err() {
+            self.lost.fetch_add(u64::try_from(length.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
     }
 }
@@ -170,6 +175,7 @@ struct Tape {
     resamplers: Option<(u32, [Resampler; 2])>,
     frames: u64,
     recorded: Recorded,
+    lost: Arc<AtomicU64>,
     octets: Vec<u8>,
 }
 
@@ -177,13 +183,12 @@ struct Tape {
 const FRAME: u64 = 4;
 
 impl Tape {
-    fn new(out: Box<dyn Write + Send>, file: Option<File>, limit: RecordLimit) -> Self {
+    fn new(out: Box<dyn Write + Send>, file: Option<File>, limit: RecordLimit, lost: Arc<AtomicU64>) -> Self {
         let recorded = Recorded::default();
-        Self { out, file, limit, rate: 0, resamplers: None, frames: 0, recorded, octets: Vec::new() }
+        Self { out, file, limit, rate: 0, resamplers: None, frames: 0, recorded, lost, octets: Vec::new() }
     }
 
     fn write(&mut self, piece: &Piece) -> io::Result<()> {
-        self.recorded.lost += piece.lost;
         if self.rate == 0 {
             self.rate = piece.rate;
             self.out.write_all(&wav::header(self.rate, 2))?;
@@ -228,6 +233,7 @@ impl Tape {
             }
         }
         self.recorded.length = length(self.frames, self.rate);
+        self.recorded.lost = Duration::from_nanos(self.lost.load(Ordering::Relaxed));
         Ok(self.recorded)
     }
 }
@@ -271,6 +277,33 @@ mod tests {
         let mut octets = Vec::new();
         io::Read::read_to_end(&mut from, &mut octets).unwrap();
         assert_eq!((octets.len(), Wav::parse(&octets).unwrap().len()), (44 + 640, 160));
+    }
+
+    #[test]
+    fn what_a_slow_disk_loses_is_told_to_the_last_piece() {
+        let (mut from, to) = io::pipe().unwrap();
+        let (mut recorder, recording) = Recorder::stream(to, RecordLimit::default()).unwrap();
+        // Half a minute, of which a pipe that nobody reads holds two seconds.
+        for _ in 0..1500 {
+            recorder.take(8000, &[1; 160], &[2; 160]);
+        }
+        drop(recorder);
+        io::Read::read_to_end(&mut from, &mut Vec::new()).unwrap();
+        let Recorded { length, lost, .. } = recording.finish().unwrap();
+        assert!(lost > Duration::ZERO);
+        assert_eq!(length + lost, Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_file_that_others_could_read_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("call.wav");
+        std::fs::write(&path, "before").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let (_, recording) = Recorder::create(&path, RecordLimit::default()).unwrap();
+        recording.finish().unwrap();
+        let now = std::fs::metadata(&path).unwrap();
+        assert_eq!((now.permissions().mode() & 0o777, now.len()), (0o600, 0));
     }
 
     #[test]
