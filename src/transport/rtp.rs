@@ -11,7 +11,7 @@ use super::watch::{Happening, Tell};
 use crate::agent::MediaReport;
 use crate::id::StreamId;
 use crate::media::desk::{Desk, RoomId};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -117,17 +117,21 @@ impl Pacer {
 
     fn run(mut self, orders: &Receiver<Order>) {
         loop {
-            while let Ok(order) = orders.try_recv() {
-                self.obey(order);
-            }
-            while let Some(room) = self.desk.poll_due(self.clock.now()) {
-                self.turn(room);
-            }
+            let now = self.clock.now();
+            let wait = match self.desk.poll_due(now) {
+                // There may always be one where there is more to do than can be done: orders come between them, or nothing
+                // would ever become less.
+                Some(room) => {
+                    self.turn(room);
+                    Some(Duration::ZERO)
+                }
+                None => self.desk.poll_timeout().map(|at| at.since(now)),
+            };
             while let Some((stream, event)) = self.desk.poll_event() {
                 self.tell(stream, MediaReport::Happened(event));
             }
-            let order = match self.desk.poll_timeout() {
-                Some(at) => orders.recv_timeout(at.since(self.clock.now())),
+            let order = match wait {
+                Some(wait) => orders.recv_timeout(wait),
                 None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match order {
@@ -216,7 +220,9 @@ impl PortRange {
         let bound = self.bind(local).and_then(|socket| {
             let addr = socket.local_addr()?;
             // RTCP has the port above (RFC 3550 §11).
-            let above = addr.port().checked_add(1).and_then(|port| bind_datagram(SocketAddr::new(local, port)).ok());
+            let above =
+                addr.port().checked_add(1).filter(|port| self.ports.as_ref().is_none_or(|ports| ports.contains(port)));
+            let above = above.and_then(|port| bind_datagram(SocketAddr::new(local, port)).ok());
             let rtcp = above.map(Datagrams::new).transpose()?;
             Ok((addr, Ports { rtp: Datagrams::new(socket)?, rtcp, until_rtcp: 0 }))
         });
