@@ -210,10 +210,9 @@ impl Webhooks {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(WebhookError::NotHttp);
         }
-        if !url.username().is_empty() || url.password().is_some() {
+        if let Some(rest) = without_user(&url) {
             // The exchange goes into a record, which is no place for a password.
-            let _ = (url.set_username(""), url.set_password(None));
-            *given = url.into();
+            *given = rest;
             return Err(WebhookError::UserInfo);
         }
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
@@ -241,6 +240,20 @@ impl Webhooks {
             .header("X-Plivo-Signature-Ma-V2", v2)
             .header("X-Plivo-Signature-V2-Nonce", nonce)
     }
+}
+
+/// The URL as it may be shown: without user and password.
+pub(super) fn shown(url: &str) -> String {
+    Url::parse(url).ok().and_then(|url| without_user(&url)).unwrap_or_else(|| url.to_owned())
+}
+
+fn without_user(url: &Url) -> Option<String> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let mut rest = url.clone();
+    let _ = (rest.set_username(""), rest.set_password(None));
+    Some(rest.into())
 }
 
 fn builder(config: &WebhookConfig) -> ClientBuilder {
@@ -467,6 +480,12 @@ mod tests {
         let call = webhooks.call(callback(Method::Get, url));
         let (_, told) = tokio::join!(serve(listener, page("200 OK", "", "")), call);
         assert!(told.is_success(), "{:?}", told.error);
+    }
+
+    #[test]
+    fn what_is_shown_of_a_url_has_no_password() {
+        assert_eq!(shown("http://user:pw@h/a.wav?x=1"), "http://h/a.wav?x=1");
+        assert_eq!(shown("HTTP://h"), "HTTP://h");
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ use crate::call::Codec;
 use crate::id::{CallId, StreamId};
 use crate::media::source::{Playlist, Sound};
 use crate::media::voice::Voice;
-use crate::plivo::webhook::Webhooks;
+use crate::plivo::webhook::{Webhooks, shown};
 use crate::transport::{Handle, Media};
 
 /// A text takes a fraction of a second to be spoken to a pipe; a program that hangs is ended after so long.
@@ -143,8 +143,9 @@ async fn speech(text: &str, language: &str) -> Result<Sound, String> {
 }
 
 async fn file(webhooks: &Webhooks, url: &str) -> Result<Sound, String> {
-    let file = webhooks.fetch(url).await.map_err(|error| format!("{url} is not heard: {error}"))?;
-    parse(&file).map_err(|error| format!("{url} is not heard: {error}"))
+    let unheard = |error: &dyn std::fmt::Display| format!("{} is not heard: {error}", shown(url));
+    let file = webhooks.fetch(url).await.map_err(|error| unheard(&error))?;
+    parse(&file).map_err(|error| unheard(&error))
 }
 
 fn parse(file: &[u8]) -> Result<Sound, crate::media::clip::ClipError> {

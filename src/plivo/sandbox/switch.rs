@@ -33,7 +33,7 @@ use crate::plivo::rest::Placed;
 use crate::plivo::rules::{self, RuleSet};
 use crate::plivo::script::{Action, Pace, Script};
 use crate::plivo::signature::nonce;
-use crate::plivo::webhook::{Callback, Exchange};
+use crate::plivo::webhook::{Callback, Exchange, shown};
 use crate::plivo::xml;
 use crate::seed::Seed;
 use crate::time::{Duration, Epoch, Instant};
@@ -590,7 +590,7 @@ impl Switch {
         let call_uuid = live.leg.call_uuid.clone();
         self.outlets.tell.event(match action {
             Action::Speak { text, lasts, .. } => SandboxEvent::Spoke { call_uuid, text, lasts },
-            Action::Play { url, lasts } => SandboxEvent::Played { call_uuid, url, lasts },
+            Action::Play { url, lasts } => SandboxEvent::Played { call_uuid, url: shown(&url), lasts },
             Action::Record(record) => return self.begin_recording(now, id, record),
             Action::Wait { lasts } => SandboxEvent::Waits { call_uuid, lasts },
             Action::NotBuilt { element } => SandboxEvent::NotBuilt { call_uuid, element },
