@@ -20,6 +20,8 @@ pub(super) struct Probe {
 #[derive(Debug)]
 pub(super) struct Ear {
     pieces: Sender<Piece>,
+    /// The rate, and how many samples at it were sent to be judged: from the first that said something on.
+    sent: (u32, usize),
 }
 
 #[derive(Debug)]
@@ -40,7 +42,7 @@ impl Probe {
     /// A probe and its ear.
     pub(super) fn new() -> (Self, Ear) {
         let (pieces, taken) = channel();
-        (Self { pieces: taken }, Ear { pieces })
+        (Self { pieces: taken }, Ear { pieces, sent: (0, 0) })
     }
 
     /// What was found, once the call has ended.
@@ -68,6 +70,15 @@ impl Probe {
 
 impl Sink for Ear {
     fn take(&mut self, rate: u32, said: &[i16], heard: &[i16]) {
+        let (at, samples) = &mut self.sent;
+        if *at != rate {
+            (*at, *samples) = (rate, 0);
+        }
+        let is_silent = *samples == 0 && said.iter().all(|sample| *sample == 0);
+        if is_silent || *samples as f32 > LASTS.as_secs_f32() * rate as f32 {
+            return;
+        }
+        *samples += said.len();
         // Nobody may be left to judge it.
         let _ = self.pieces.send(Piece { rate, said: said.to_vec(), heard: heard.to_vec() });
     }
@@ -84,5 +95,21 @@ impl Source for Signal {
         }
         self.said += frame.len();
         if rest.len() > frame.len() { Filled::Sound } else { Filled::Over }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_of_a_long_call_is_kept_than_is_judged() {
+        let (probe, mut ear) = Probe::new();
+        let mut minute = |sample| (0..3000).for_each(|_| ear.take(8000, &[sample; 160], &[7; 160]));
+        minute(0);
+        minute(1);
+        let kept: Vec<Piece> = probe.pieces.try_iter().collect();
+        assert!(kept.iter().all(|piece| piece.said == [1; 160]));
+        assert!((4500..=4540).contains(&(kept.len() * 20)), "{}", kept.len());
     }
 }
