@@ -1,7 +1,7 @@
 //! What came of a call's media, as the command prints it.
 
 use super::json::text;
-use crate::call::counts::{Quality, Received, Reported, Sent};
+use crate::call::counts::{Quality, Received, Sent};
 use crate::call::{MediaCounts, MediaSummary};
 use crate::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
@@ -152,7 +152,6 @@ pub(super) fn media(media: &MediaSummary, answered: Option<Instant>) -> MediaJso
 }
 
 fn sent(sent: &Sent) -> SentJson {
-    let reported = |what: fn(&Reported) -> f64| sent.reported.as_ref().map(what);
     SentJson {
         packets: sent.packets,
         bytes: sent.bytes,
@@ -160,7 +159,7 @@ fn sent(sent: &Sent) -> SentJson {
         late_p99_ms: sent.late_p99.map(ms),
         level_dbov: sent.level_dbov.map(tenths),
         lost_there: sent.reported.map(|reported| reported.lost),
-        jitter_there_ms: reported(|reported| ms(reported.jitter)),
+        jitter_there_ms: sent.reported.map(|reported| ms(reported.jitter)),
     }
 }
 

@@ -269,6 +269,7 @@ fn what_cannot_be_said_or_recorded_is_told_before_anybody_is_called() {
     told(&run("--srtp required"), 2, &["--srtp-in-clear"]);
     for flags in [
         "--dtmf 12x",
+        "--codec pcmu,g722,pcmu",
         "--tone 5",
         "--tone 440 --echo",
         "--probe --tone 440",

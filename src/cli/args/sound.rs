@@ -71,7 +71,15 @@ pub fn codecs(list: &str) -> Result<Vec<Codec>, String> {
             format!("write a list of {}", names.join(", "))
         })
     };
-    list.split(',').map(named).collect()
+    let mut codecs = Vec::new();
+    for codec in list.split(',').map(named) {
+        let codec = codec?;
+        if codecs.contains(&codec) {
+            return Err(format!("{} is named twice", codec.name().to_ascii_lowercase()));
+        }
+        codecs.push(codec);
+    }
+    Ok(codecs)
 }
 
 fn codec_list(list: &str) -> Result<String, String> {
