@@ -48,6 +48,7 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
         args,
         request,
         speech,
+        keys: args.dtmf.as_deref().map(Step::parse).transpose().map_err(|error| Unready::new(Exit::Usage, error))?,
         until,
         quiet,
         #[cfg(feature = "audio-device")]
@@ -88,18 +89,18 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
     // What led to a failure is shown, drawn and traced too.
     let unwritten = phone.put_down(printer).await;
     let done = match placed {
-        Ok(placed) => {
-            let unkept = keep(args, config, &placed, &told, sandbox.is_some()).err().or(unwritten);
+        Ok(mut placed) => {
+            let unkept = keep(args, config, &placed, &told, sandbox.is_some()).err();
             let kept = !(args.kept.no_store || matches!(placed.record.outcome, Outcome::Refused { .. }));
-            let kept = kept && unkept.is_none();
-            let unwritten = unkept.or_else(|| placed.unrecorded.clone());
-            unwritten.iter().for_each(|why| printer.error(why));
+            let kept = kept && unkept.is_none() && unwritten.is_none();
+            let missing = [unkept, unwritten, placed.unrecorded.take()];
+            let is_unwritten = missing.iter().flatten().map(|why| printer.error(why)).count() > 0;
             let mut json = CallJson::ended(&placed.record, &told);
             if let Some(media) = &mut json.media {
                 media.probe.clone_from(&placed.probe);
             }
             printer.call(&json, kept);
-            let circumstances = circumstances(args, &placed, &told, unwritten.is_some());
+            let circumstances = circumstances(args, &placed, &told, &json, is_unwritten);
             if let Some(advice) = advice(&placed.record, &circumstances, config.text("bind").is_some()) {
                 printer.note(&advice);
             }
@@ -144,6 +145,8 @@ struct Plan<'a> {
     args: &'a InviteArgs,
     request: CallRequest,
     speech: Speech,
+    /// The keys to press.
+    keys: Option<Vec<Step>>,
     /// When `--max-time` is over.
     until: Option<tokio::time::Instant>,
     #[cfg(feature = "audio-device")]
@@ -152,16 +155,10 @@ struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    /// The keys to press.
-    fn keys(&self) -> Vec<Step> {
-        self.args.dtmf.as_deref().map(|keys| Step::parse(keys).unwrap_or_default()).unwrap_or_default()
-    }
-
     /// How long to talk; none until what is said has ended.
     fn talk(&self, config: &Config) -> Option<Duration> {
         const USUAL: Duration = Duration::from_secs(5);
-        let keys = self.keys();
-        let pressing = (!keys.is_empty()).then(|| pressing(&keys) + TAIL);
+        let pressing = self.keys.as_deref().map(|keys| pressing(keys) + TAIL);
         let said = self.speech.length().map(|length| length + TAIL).max(pressing);
         config.time("talk").or_else(|| match said {
             _ if self.speech.is_open_ended() => None,
@@ -192,29 +189,24 @@ impl Plan<'_> {
         Ok((ears, tape, probing))
     }
 
-    /// It is answered: what is to be said is said.
-    fn begin(&mut self, call: &Call, printer: &mut Printer) {
+    /// It is answered: what is to be said is said, and the keys are pressed.
+    ///
+    /// # Errors
+    /// Why nothing can be said. Then nobody would tell when it has ended.
+    fn begin(&mut self, call: &Call) -> Result<(), String> {
+        if let Some(keys) = self.keys.take() {
+            call.dial(keys, self.args.dtmf_mode.into());
+        }
         #[cfg(feature = "audio-device")]
         if let Some(card) = &mut self.card {
-            match card.begin() {
-                Ok(said) => said.into_iter().for_each(|said| call.play(Voice::Source(Box::new(said)))),
-                Err(why) => printer.error(&why),
-            }
-            return self.press(call);
+            card.begin()?.into_iter().for_each(|said| call.play(Voice::Source(Box::new(said))));
+            return Ok(());
         }
         if self.args.probe {
             call.play(Voice::Source(Box::new(probe::Signal::default())));
-        } else if let Err(why) = self.speech.say(call) {
-            printer.error(&why);
+            return Ok(());
         }
-        self.press(call);
-    }
-
-    fn press(&self, call: &Call) {
-        let keys = self.keys();
-        if !keys.is_empty() {
-            call.dial(keys, self.args.dtmf_mode.into());
-        }
+        self.speech.say(call)
     }
 }
 
@@ -250,23 +242,39 @@ async fn call(
     let gone = || Unready::new(Exit::Internal, "the driver ended before the call");
     let mut events = call.events().ok_or_else(gone)?;
     let mut hang_up_at: Option<tokio::time::Instant> = None;
-    let mut signal = None;
+    let (mut signal, mut unsaid) = (None, false);
     loop {
         match phone.watching(printer, next(&mut events, sandbox.as_deref_mut(), hang_up_at, &plan.quiet)).await {
             Ok(Next::Event(CallEvent::Ended(record))) => {
                 let out_of_time = until.is_some_and(|until| tokio::time::Instant::now() >= until);
-                let (probe, unrecorded) = (probing.map(Probe::judge), tape.and_then(|tape| tape.finish().err()));
+                let probe = probing.map(Probe::judge);
+                let unrecorded = match tape {
+                    Some(tape) => match phone.watching(printer, tape.finish()).await {
+                        Ok(recorded) => recorded.err(),
+                        Err(haste) => {
+                            signal = Some(haste);
+                            Some("--record: what was to be written last was not waited for".to_owned())
+                        }
+                    },
+                    None => None,
+                };
                 let lacks_password = phone.lacks_password;
-                let unsaid = plan.speech.fault().inspect(|why| printer.error(why)).is_some();
+                unsaid |= plan.speech.fault().inspect(|why| printer.error(why)).is_some();
                 return Ok(Placed { record, signal, out_of_time, lacks_password, probe, unrecorded, unsaid });
             }
             Ok(Next::Event(event)) => {
                 let now = tokio::time::Instant::now();
                 match event {
                     CallEvent::Answered(_) => {
-                        plan.begin(&call, printer);
                         plan.quiet.answered(now);
-                        hang_up_at = talk.map(|talk| now + talk);
+                        hang_up_at = match plan.begin(&call) {
+                            Ok(()) => talk.map(|talk| now + talk),
+                            Err(why) => {
+                                printer.error(&why);
+                                unsaid = true;
+                                Some(now)
+                            }
+                        };
                     }
                     CallEvent::Media(MediaEvent::Played) if talk.is_none() => hang_up_at = Some(now + TAIL),
                     CallEvent::Media(event) => plan.quiet.hear(now, event),
@@ -407,17 +415,17 @@ fn keep(args: &InviteArgs, config: &Config, placed: &Placed, told: &Told, sandbo
     let path = store_path(config).map_err(|error| error.text)?;
     let mut store = Store::open(path, Durability::Process).map_err(|error| error.to_string())?;
     let call = placed.record.intent.id;
-    if let Some(probe) = &placed.probe {
-        store.probed(call, probe).map_err(|error| error.to_string())?;
-    }
-    store.told(call, told).map_err(|error| error.to_string())
+    let probed = placed.probe.as_ref().map_or(Ok(()), |probe| store.probed(call, probe));
+    let told = store.told(call, told);
+    probed.and(told).map_err(|error| error.to_string())
 }
 
 /// What besides its outcome decides how the call is judged.
-fn circumstances(args: &InviteArgs, placed: &Placed, told: &Told, unwritten: bool) -> Circumstances {
+fn circumstances(args: &InviteArgs, placed: &Placed, told: &Told, json: &CallJson, unwritten: bool) -> Circumstances {
     let Placed { record, signal, out_of_time, lacks_password, probe, .. } = placed;
     let demanded = args.expect.is_some() || !args.expect_param.is_empty() || args.min_mos.is_some();
-    let mos = record.media.as_ref().and_then(|media| media.counted.received.quality).map(|quality| quality.mos);
+    // What is shown is held against what was asked.
+    let mos = json.media.as_ref().and_then(|media| media.received.mos);
     let is_good = args.min_mos.is_none_or(|least| mos.is_some_and(|mos| mos >= least));
     let arrived = |(name, value): &(String, String)| param_arrived(told.webhooks.as_ref(), name, value);
     let held =

@@ -174,7 +174,7 @@ fn pump(begin: &Sender<Fed>) -> Result<(), String> {
     head.truncate(read);
     // Each piece is read as a file of its own that begins as the whole does.
     let (start, rate, frame) = match Wav::parse(&head) {
-        Ok(wav) => (data_at(&head).unwrap_or(head.len()), wav.rate, wav.format.octets() * usize::from(wav.channels)),
+        Ok(wav) => (wav.start, wav.rate, wav.format.octets() * usize::from(wav.channels)),
         Err(WavError::NotWav) if read == 0 => return Err("nothing came".to_owned()),
         Err(WavError::NotWav) => (0, RAW, 2),
         Err(error) => return Err(error.to_string()),
@@ -227,18 +227,6 @@ fn fill(input: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
     Ok(filled)
 }
 
-/// Where the samples of a WAV begin.
-fn data_at(head: &[u8]) -> Option<usize> {
-    let mut at = 12;
-    loop {
-        let length = u32::from_le_bytes(*head.get(at + 4..)?.first_chunk()?) as usize;
-        if head.get(at..at + 4)? == b"data" {
-            return Some(at + 8);
-        }
-        at += 8 + length + length % 2;
-    }
-}
-
 /// How long it takes to press keys, with the pauses between them.
 pub(super) fn pressing(steps: &[Step]) -> Duration {
     /// A key and its pause, by whichever way is slower.
@@ -273,9 +261,9 @@ impl Tape {
     ///
     /// # Errors
     /// What is missing of it.
-    pub(super) fn finish(self) -> Result<(), String> {
+    pub(super) async fn finish(self) -> Result<(), String> {
         let path = self.path.display();
-        match self.recording.finish() {
+        match self.recording.finish().await {
             Err(error) => Err(format!("--record {path}: {error}")),
             Ok(Recorded { is_cut: true, length, .. }) => {
                 Err(format!("--record {path}: cut after {} s, the most that is recorded", length.as_secs()))

@@ -20,6 +20,8 @@ pub struct Wav<'a> {
     pub channels: u16,
     /// Samples a second, in [`RATES`].
     pub rate: u32,
+    /// The octet of the file at which its samples begin.
+    pub start: usize,
     data: &'a [u8],
 }
 
@@ -143,7 +145,7 @@ impl<'a> Wav<'a> {
                 // A length of nothing is one that was never filled in, unless another chunk follows.
                 let follows = u32_at(rest, 4).is_some_and(|length| length as usize <= rest.len() - 8) && is_name(rest);
                 let data = if length == 0 && !follows { rest } else { content };
-                return Ok(Self { format, channels, rate, data });
+                return Ok(Self { format, channels, rate, start, data });
             }
             // An odd chunk is followed by an octet that pads it. Some writers forget it; then a name stands there.
             let padded = length.saturating_add(length % 2);
@@ -494,6 +496,16 @@ mod tests {
         assert!(
             refused(&with(&block)).contains("octet 32 that all channels of a moment take 3 octets, but they take 4")
         );
+    }
+
+    #[test]
+    fn samples_begin_after_a_chunk_that_is_not_padded_too() {
+        let whole = file(&[(b"fmt ", &extensible(3, 2, 48_000, 64)), (b"LIST", b"odd"), (b"data", &[0x41; 64])]);
+        let padded = Wav::parse(&whole).unwrap().start;
+        assert_eq!(whole[padded..], [0x41; 64]);
+        let place = whole.windows(3).position(|three| three == b"odd").unwrap() + 3;
+        let bare = [&whole[..place], &whole[place + 1..]].concat();
+        assert_eq!(Wav::parse(&bare).unwrap().start, padded - 1);
     }
 
     #[test]

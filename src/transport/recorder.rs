@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::thread::JoinHandle;
+use tokio::sync::oneshot;
 
 /// Pieces of 200 ms that wait for the disk: what a slow one may lag behind before something is lost.
 const WAITING: usize = 64;
@@ -50,7 +50,7 @@ pub struct Recorder {
 /// The end of a recording, to be waited for.
 #[derive(Debug)]
 pub struct Recording {
-    thread: JoinHandle<io::Result<Recorded>>,
+    done: oneshot::Receiver<io::Result<Recorded>>,
 }
 
 /// What was recorded.
@@ -100,9 +100,11 @@ impl Recorder {
         let thread = std::thread::Builder::new().name("sipcall-recorder".to_owned());
         let lost = Arc::new(AtomicU64::new(0));
         let tape = Tape::new(out, file, limit, lost.clone());
-        let thread = thread.spawn(move || write(tape, &taken, &back))?;
+        let (tell, done) = oneshot::channel();
+        // Nobody may wait for it.
+        thread.spawn(move || drop(tell.send(write(tape, &taken, &back))))?;
         let recorder = Self { rate: 0, samples: Vec::new(), pieces, spare, lost };
-        Ok((recorder, Recording { thread }))
+        Ok((recorder, Recording { done }))
     }
 
     fn hand_over(&mut self) {
@@ -143,8 +145,8 @@ impl Recording {
     ///
     /// # Errors
     /// The system's: what came before is in the file.
-    pub fn finish(self) -> io::Result<Recorded> {
-        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the recorder's thread broke down")))
+    pub async fn finish(self) -> io::Result<Recorded> {
+        self.done.await.unwrap_or_else(|_| Err(io::Error::other("the recorder's thread broke down")))
     }
 }
 
@@ -254,8 +256,12 @@ mod tests {
             }
         }
         drop(recorder);
-        let recorded = recording.finish().unwrap();
+        let recorded = finished(recording);
         (std::fs::read(&path).unwrap(), recorded)
+    }
+
+    fn finished(recording: Recording) -> Recorded {
+        recording.done.blocking_recv().unwrap().unwrap()
     }
 
     #[test]
@@ -273,7 +279,7 @@ mod tests {
         let (mut recorder, recording) = Recorder::stream(to, RecordLimit::default()).unwrap();
         recorder.take(8000, &[1; 160], &[2; 160]);
         drop(recorder);
-        recording.finish().unwrap();
+        finished(recording);
         let mut octets = Vec::new();
         io::Read::read_to_end(&mut from, &mut octets).unwrap();
         assert_eq!((octets.len(), Wav::parse(&octets).unwrap().len()), (44 + 640, 160));
@@ -289,7 +295,7 @@ mod tests {
         }
         drop(recorder);
         io::Read::read_to_end(&mut from, &mut Vec::new()).unwrap();
-        let Recorded { length, lost, .. } = recording.finish().unwrap();
+        let Recorded { length, lost, .. } = finished(recording);
         assert!(lost > Duration::ZERO);
         assert_eq!(length + lost, Duration::from_secs(30));
     }
@@ -301,7 +307,7 @@ mod tests {
         std::fs::write(&path, "before").unwrap();
         std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
         let (_, recording) = Recorder::create(&path, RecordLimit::default()).unwrap();
-        recording.finish().unwrap();
+        finished(recording);
         let now = std::fs::metadata(&path).unwrap();
         assert_eq!((now.permissions().mode() & 0o777, now.len()), (0o600, 0));
     }

@@ -219,7 +219,9 @@ impl Desk {
                         self.tell(self.party.media(event)).await;
                     }
                     Some(CallEvent::Ended(record)) => {
-                        if let Some(Err(why)) = tape.map(Tape::finish) {
+                        if let Some(tape) = tape
+                            && let Err(why) = tape.finish().await
+                        {
                             self.unwritten(why).await;
                         }
                         if let Some(why) = self.policy.speech.fault().map(str::to_owned) {
