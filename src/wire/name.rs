@@ -160,7 +160,8 @@ const fn ends(name: &[u8]) -> (u64, u64) {
     }
 }
 
-/// What the canonical spelling of a name is told by: its length and its ends.
+/// What the canonical spelling of a name is told by: its length and its ends. Of a longer one they are not all of it: no
+/// length is that long.
 struct Spelling {
     id: HeaderId,
     length: usize,
@@ -172,7 +173,8 @@ static SPELLINGS: [Spelling; KNOWN.len()] = {
     let mut i = 0;
     while i < KNOWN.len() {
         let (id, name) = KNOWN[i];
-        all[i] = Spelling { id, length: name.len(), ends: ends(name.as_bytes()) };
+        let length = if name.len() <= 16 { name.len() } else { usize::MAX };
+        all[i] = Spelling { id, length, ends: ends(name.as_bytes()) };
         i += 1;
     }
     all
@@ -183,13 +185,13 @@ static NEXT: [u8; KNOWN.len()] = CHAINS.1;
 
 impl HeaderId {
     /// The header of that name, long or compact, in any case (RFC 3261 §7.3.1, §7.3.3).
-    #[inline]
+    #[inline(always)]
     pub fn of(name: &[u8]) -> Self {
         let [first, .., last] = name else { return Self::of_compact(name.first().map_or(0, u8::to_ascii_lowercase)) };
         let at = HEADS.get(bucket(name.len(), *first, *last)).copied().unwrap_or(NONE);
         // Nearly every peer writes the canonical spelling, and the ends of most names are all of them.
         match SPELLINGS.get(usize::from(at)) {
-            Some(known) if known.length == name.len() && name.len() <= 16 && known.ends == ends(name) => known.id,
+            Some(known) if known.length == name.len() && known.ends == ends(name) => known.id,
             Some(_) => Self::in_chain(name, at),
             None => Self::Other,
         }

@@ -66,16 +66,27 @@ impl Slots {
         if self.spilled.is_empty() { self.inline.get(..self.len).unwrap_or_default() } else { &self.spilled }
     }
 
-    fn push(&mut self, slot: Slot) {
-        if let Some(free) = self.inline.get_mut(self.len) {
-            *free = slot;
-        } else {
-            if self.spilled.is_empty() {
-                self.spilled.extend_from_slice(&self.inline);
+    /// False if there is no room for another one.
+    #[inline(always)]
+    fn push(&mut self, slot: Slot) -> bool {
+        let has_room = match self.inline.get_mut(self.len) {
+            Some(free) => {
+                *free = slot;
+                true
             }
-            self.spilled.push(slot);
-        }
+            None => self.spill(slot),
+        };
         self.len += 1;
+        has_room
+    }
+
+    #[cold]
+    fn spill(&mut self, slot: Slot) -> bool {
+        if self.spilled.is_empty() {
+            self.spilled.extend_from_slice(&self.inline);
+        }
+        self.spilled.push(slot);
+        self.len < bound::HEADERS
     }
 }
 
@@ -266,22 +277,21 @@ impl Index {
         if id == HeaderId::ContentLength {
             self.declare(value);
         }
-        if self.slots.len == bound::HEADERS {
-            return Err(ParseError { kind: ParseErrorKind::TooManyHeaders, offset: at });
-        }
-        // The end is the largest of the three places: where it fits, none is cut.
-        let (Ok(name_len), Ok(end)) = (u8::try_from(name.len()), u16::try_from(at + start + value.len())) else {
-            return Err(too_long);
-        };
+        let Ok(name_len) = u8::try_from(name.len()) else { return Err(too_long) };
         let folded = if folded { FOLDED } else { 0 };
-        let slot = Slot { id: id as u8 | folded, name_len, name: at as u16, value: (at + start) as u16, end };
+        // No message is so long that one of the places would be cut.
+        let (value, end) = ((at + start) as u16, (at + start + value.len()) as u16);
+        let slot = Slot { id: id as u8 | folded, name_len, name: at as u16, value, end };
         if let Some((first, last)) = self.spans.get_mut(id as usize) {
             // There are at most 128 slots.
             *last = self.slots.len as u8;
             *first = (*first).min(*last);
         }
-        self.slots.push(slot);
-        Ok(())
+        if self.slots.push(slot) {
+            Ok(())
+        } else {
+            Err(ParseError { kind: ParseErrorKind::TooManyHeaders, offset: at })
+        }
     }
 
     /// The slots of that header, in order.
