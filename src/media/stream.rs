@@ -14,6 +14,8 @@ use crate::call::digit::{Digit, Step};
 use crate::call::{MediaCounts, MediaEvent, MediaPlan};
 use crate::seed::Seed;
 use crate::time::{Duration, Epoch, Instant};
+#[cfg(feature = "audio")]
+use crate::wire::crypto::{MasterKey, Suite};
 use crate::wire::rtp::Kind;
 use std::net::SocketAddr;
 
@@ -49,11 +51,13 @@ impl Stream {
     /// or the protection of its packets, is not part of this build.
     #[must_use]
     pub fn new(now: Instant, epoch: Epoch, mut seed: Seed, plan: &MediaPlan) -> Option<Self> {
+        let mut guard = Guard::default();
+        guard.follow(plan)?;
         Some(Self {
             plan: *plan,
             outbound: Outbound::new(plan, &mut seed)?,
             inbound: Inbound::new(now, plan)?,
-            guard: Guard::new(plan)?,
+            guard,
             control: Control::new(now, epoch, seed),
             frame: frame(plan),
             lateness: Lateness::new(),
@@ -63,9 +67,8 @@ impl Stream {
 
     /// Follows another plan from now on: for hold, another codec, another address.
     pub fn set_plan(&mut self, now: Instant, plan: &MediaPlan) {
-        if self.plan.crypto != plan.crypto {
-            let Some(guard) = Guard::new(plan) else { return };
-            self.guard = guard;
+        if self.guard.follow(plan).is_none() {
+            return;
         }
         self.outbound.set_plan(&self.plan, plan);
         self.inbound.set_plan(now, &self.plan, plan);
@@ -202,43 +205,59 @@ fn frame(plan: &MediaPlan) -> usize {
 /// What protects packets on their way; nothing for plain RTP.
 #[derive(Debug, Default)]
 struct Guard {
+    /// Whether the last of each of these protects.
     #[cfg(feature = "audio")]
-    keys: Option<Box<(Protector, Unprotector)>>,
+    is_on: bool,
+    #[cfg(feature = "audio")]
+    sending: Vec<(MasterKey, Protector)>,
+    #[cfg(feature = "audio")]
+    receiving: Vec<(MasterKey, Unprotector)>,
 }
 
 #[cfg(feature = "audio")]
 impl Guard {
     /// Room for what protection adds to a packet.
     const ADDED: usize = 64;
+    /// Keys of a direction that are remembered: of one set of ours, which has one for each suite, none is forgotten.
+    const KEYS: usize = Suite::ALL.len();
 
-    /// The protection that was agreed.
-    fn new(plan: &MediaPlan) -> Option<Self> {
-        let keys = |crypto: &crate::call::CryptoPlan| {
-            Box::new((Protector::new(&crypto.sending), Unprotector::new(&crypto.receiving)))
-        };
-        Some(Self { keys: plan.crypto.as_ref().map(keys) })
+    /// Protects as was agreed from now on, each direction by itself: a key that stays, or comes back, goes on with its
+    /// numbers. Were they to begin anew, one key stream would cover two packets (RFC 3711 §9.1).
+    fn follow(&mut self, plan: &MediaPlan) -> Option<()> {
+        fn last<T>(known: &mut Vec<(MasterKey, T)>, key: MasterKey, new: fn(&MasterKey) -> T) {
+            let at = known.iter().position(|(known, _)| *known == key);
+            let goes_on = at.map(|at| known.remove(at));
+            known.drain(..known.len().saturating_sub(Guard::KEYS - 1));
+            known.push(goes_on.unwrap_or_else(|| (key, new(&key))));
+        }
+        self.is_on = plan.crypto.is_some();
+        if let Some(crypto) = &plan.crypto {
+            last(&mut self.sending, crypto.sending, Protector::new);
+            last(&mut self.receiving, crypto.receiving, Unprotector::new);
+        }
+        Some(())
     }
 
     /// Whether what was opened is proven to be the peer's.
     const fn proves(&self) -> bool {
-        self.keys.is_some()
+        self.is_on
     }
 
     /// Decrypts in place; how long the packet is then. None for one that is forged, or was seen before.
     fn open(&mut self, packet: &mut [u8], rtcp: bool) -> Option<usize> {
-        match &mut self.keys {
+        match self.receiving.last_mut().filter(|_| self.is_on) {
             None => Some(packet.len()),
-            Some(keys) if rtcp => keys.1.unprotect_rtcp(packet).ok(),
-            Some(keys) => keys.1.unprotect_rtp(packet).ok(),
+            Some((_, key)) if rtcp => key.unprotect_rtcp(packet).ok(),
+            Some((_, key)) => key.unprotect_rtp(packet).ok(),
         }
     }
 
     /// Encrypts in place. None, and then it must not be sent, if the key may not be used any more.
     fn seal(&mut self, packet: &mut Vec<u8>, rtcp: bool) -> Option<()> {
-        let Some(keys) = &mut self.keys else { return Some(()) };
+        let Some((_, key)) = self.sending.last_mut().filter(|_| self.is_on) else { return Some(()) };
         let length = packet.len();
         packet.resize(length + Self::ADDED, 0);
-        let sealed = if rtcp { keys.0.protect_rtcp(packet, length) } else { keys.0.protect_rtp(packet, length) };
+        let sealed = if rtcp { key.protect_rtcp(packet, length) } else { key.protect_rtp(packet, length) };
         packet.truncate(sealed.ok()?);
         Some(())
     }
@@ -247,8 +266,8 @@ impl Guard {
 /// Without `audio` there is no protection, and no stream that has agreed on any.
 #[cfg(not(feature = "audio"))]
 impl Guard {
-    fn new(plan: &MediaPlan) -> Option<Self> {
-        plan.crypto.is_none().then(Self::default)
+    fn follow(&mut self, plan: &MediaPlan) -> Option<()> {
+        plan.crypto.is_none().then_some(())
     }
 
     const fn proves(&self) -> bool {

@@ -9,7 +9,7 @@ use sipcall::call::{Codec, CryptoPlan, Direction, MediaCounts, MediaEvent, Media
 use sipcall::media::codec::Encoder;
 use sipcall::media::probe::align;
 use sipcall::media::room::Party as _;
-use sipcall::media::srtp::{Protector, RTP_GROWTH};
+use sipcall::media::srtp::{Protector, RTP_GROWTH, Unprotector};
 use sipcall::media::stream::Stream;
 use sipcall::seed::Seed;
 use sipcall::time::{Duration, Epoch, Instant};
@@ -537,6 +537,48 @@ fn a_protected_call_outlives_its_sequence_numbers() {
     assert!(alike > 0.99, "{alike}");
     let counts = to.counts().received;
     assert!((counts.refused, counts.duplicate) == (0, 0) && counts.packets > 300, "{counts:?}");
+}
+
+/// A key whose numbers began anew would protect two packets by one key stream (RFC 3711 §9.1); a window that began anew
+/// would take packets twice.
+#[test]
+fn a_key_that_stays_goes_on_with_its_numbers_whatever_else_changes() {
+    let suite = Suite::AesCm128HmacSha1_80;
+    let key = |octet: u8| MasterKey::new(suite, &[octet; 30]).unwrap();
+    let (sending, receiving) = keys(suite);
+    let plan_of = |crypto| MediaPlan { crypto, ..plain() };
+    let by = |sending, receiving| plan_of(Some(CryptoPlan { sending, receiving }));
+    let ours = by(sending, receiving);
+    let (mut now, mut out) = (Instant::ZERO, Vec::new());
+    let mut stream = Stream::new(now, Epoch::default(), Seed::new([1; 32]), &ours).unwrap();
+    let (mut theirs, mut ears) = (Protector::new(&receiving), Unprotector::new(&sending));
+    let mut first = Talker::new().packet(0, &[0xff; 160], 160);
+    first.resize(172 + RTP_GROWTH, 0);
+    let length = theirs.protect_rtp(&mut first, 172).unwrap();
+    first.truncate(length);
+    stream.handle_packet(now, addr(1), &mut first.clone());
+    let (_, other_suite) = protected(Suite::AeadAes128Gcm);
+    let mut reports = 0;
+    for plan in [ours, by(sending, key(3)), ours, by(key(4), receiving), other_suite, ours, plan_of(None), ours] {
+        stream.set_plan(now, &plan);
+        for _ in 0..500 {
+            now += FRAME;
+            stream.hear(now, None);
+            while let Some(packet) = stream.poll_packet(now, &mut out) {
+                if plan.crypto.is_none_or(|crypto| crypto.sending != sending) {
+                    continue;
+                }
+                let taken = if packet.rtcp { ears.unprotect_rtcp(&mut out) } else { ears.unprotect_rtp(&mut out) };
+                assert!(taken.is_ok(), "{taken:?}");
+                reports += u32::from(packet.rtcp);
+            }
+        }
+    }
+    assert!(reports >= 8, "{reports}");
+    let before = stream.counts().received;
+    stream.handle_packet(now, addr(1), &mut first);
+    let after = stream.counts().received;
+    assert_eq!((after.refused, after.duplicate), (before.refused + 1, before.duplicate), "it was taken before");
 }
 
 /// 120 ms of 16 kHz are more samples than 120 ms of 8 kHz.
