@@ -196,12 +196,14 @@ impl Desk {
     }
 
     /// Puts streams together in a room of their own: each hears all the others, and our ends are silent. Those of which
-    /// nothing is agreed stay out.
+    /// nothing is agreed stay out, and those for whom there is no place are alone with our end.
     pub fn join(&mut self, now: Instant, ids: &[StreamId]) {
         let mut room = None;
         for id in ids {
-            if let Some(stream) = self.unseat(*id) {
-                room = Some(self.seat_in(now, *id, stream, room));
+            match (self.unseat(*id), room) {
+                (Some(stream), None) => room = Some(self.seat_in(now, *id, stream, None)),
+                (Some(stream), shared) => self.seat(now, *id, stream, shared),
+                (None, _) => {}
             }
         }
     }
@@ -345,9 +347,10 @@ impl Desk {
         }
     }
 
-    /// Puts a stream into that room if others are there, else into one of its own, with our end beside it.
+    /// Puts a stream into that room if others are there and it has a place, else into one of its own, with our end beside
+    /// it.
     fn seat(&mut self, now: Instant, id: StreamId, stream: Box<Stream>, room: Option<RoomId>) {
-        let shared = room.filter(|room| self.rooms.get(*room).is_some());
+        let shared = room.filter(|room| self.rooms.get(*room).is_some_and(|open| !open.room.is_full()));
         let rate = stream.rate();
         let room = self.seat_in(now, id, stream, shared);
         let (Some(line), Some(open), None) = (self.lines.get_mut(&id), self.rooms.get_mut(room), shared) else {

@@ -79,7 +79,7 @@ impl<P: Party> Room<P> {
     ///
     /// [`AddError`] if there are 64 already, or if its rate is none of the three.
     pub fn add(&mut self, party: P) -> Result<PartyId, AddError> {
-        if self.seats.len() >= PARTIES {
+        if self.is_full() {
             return Err(AddError::Full);
         }
         let rate = party.rate();
@@ -128,6 +128,12 @@ impl<P: Party> Room<P> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.seats.is_empty()
+    }
+
+    /// Whether nobody else gets in.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.seats.len() >= PARTIES
     }
 
     /// 20 ms pass: everyone is asked for what it says, then everyone is given what the others said.

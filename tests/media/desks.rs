@@ -305,6 +305,30 @@ fn desk_of(plans: &[MediaPlan]) -> (Desk, Vec<StreamId>) {
     (desk, ids)
 }
 
+/// A room takes 64 parties.
+#[test]
+fn who_finds_no_place_in_a_room_keeps_its_stream() {
+    let plans: Vec<MediaPlan> = (0..66).map(|_| plan(Codec::Pcmu, 1)).collect();
+    let (mut desk, mut ids) = desk_of(&plans);
+    let (now, mut out) = (Instant::ZERO, Vec::new());
+    // Who is named twice is there once, or alone.
+    ids.push(ids[65]);
+    desk.join(now, &ids);
+    ids.pop();
+    let mut sizes = Vec::new();
+    while let Some(room) = desk.poll_due(now) {
+        sizes.push(desk.streams(room).count());
+        desk.tick(now, room);
+    }
+    sizes.sort_unstable();
+    assert_eq!(sizes, [1, 1, 64]);
+    assert!(ids.iter().all(|id| desk.poll_packet(now, *id, &mut out).is_some()));
+    // Nor is one lost that changes its rate in a full room, or that is alone in the next.
+    desk.set_plan(now, ids[1], &plan(Codec::G722, 1));
+    desk.join(now, &[ids[1], ids[1], ids[2]]);
+    assert!([1, 2].iter().all(|at| desk.close(now, ids[*at], &mut out).0.sent.packets == 1));
+}
+
 /// Where codecs agree nothing is lost by decoding, mixing and encoding.
 #[test]
 fn a_bridge_of_two_passes_payloads_on_octet_by_octet() {
