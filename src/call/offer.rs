@@ -17,12 +17,8 @@ use crate::wire::sdp::{Media, SdpError, SdpWriter, SessionDescription};
 const EVENT_PAYLOAD: u8 = 101;
 /// The digits, `*`, `#` and A to D (RFC 4733 §2.4.1).
 const EVENTS: &str = "0-15";
-/// The packet lengths that we make on a peer's wish, in milliseconds.
-const PTIMES_MS: std::ops::RangeInclusive<u16> = 10..=120;
 /// Numbers from here on mean what a map says (RFC 3551 §6).
 const FIRST_DYNAMIC: u8 = 96;
-/// The packet length of RFC 3551 §4.5, which every codec takes.
-const PTIME_MS: u16 = 20;
 const PLAIN: &str = "RTP/AVP";
 const SECURE: &str = "RTP/SAVP";
 
@@ -193,7 +189,7 @@ pub fn accept(offered: &[u8], answer: &[u8]) -> Result<MediaPlan, Unusable> {
         remote: remote.rtp,
         remote_rtcp: remote.rtcp,
         direction: remote.direction.mirrored().and(offered.direction_of(ours)),
-        ptime_ms: wanted_ptime(theirs, codec).or_else(|| wanted_ptime(ours, codec)).unwrap_or(PTIME_MS),
+        ptime_ms: codec.ptime_ms(theirs.ptime_ms().into_iter().chain(ours.ptime_ms())),
         telephone_event: telephone_event_in.and_then(|_| events(theirs, codec.clock())),
         telephone_events: listed(theirs, codec),
         telephone_event_in,
@@ -224,9 +220,7 @@ fn plan_answer(
         remote: remote.rtp,
         remote_rtcp: remote.rtcp,
         direction: remote.direction.mirrored().and(prefs.direction),
-        ptime_ms: wanted_ptime(media, codec)
-            .or(Some(prefs.ptime_ms).filter(|ptime| codec.takes_ptime(*ptime)))
-            .unwrap_or(PTIME_MS),
+        ptime_ms: codec.ptime_ms(media.ptime_ms().into_iter().chain([prefs.ptime_ms])),
         telephone_event,
         telephone_events: listed(media, codec),
         telephone_event_in: telephone_event,
@@ -301,10 +295,6 @@ fn listed(media: &Media<'_>, codec: Codec) -> u16 {
     })
 }
 
-fn wanted_ptime(media: &Media<'_>, codec: Codec) -> Option<u16> {
-    media.ptime_ms().filter(|ptime| PTIMES_MS.contains(ptime) && codec.takes_ptime(*ptime))
-}
-
 /// The numbers of an offer: what had one in `previous` keeps it, and none that stood there for something else is taken
 /// (RFC 3264 §8.3.2).
 struct Numbers {
@@ -361,7 +351,8 @@ fn write_offered(
     lines: &[Crypto],
 ) {
     write_audio(writer, local, &Numbers::of(prefs, previous), lines);
-    writer.attribute("ptime", prefs.ptime_ms).flag(prefs.direction.name());
+    let ptime_ms = prefs.codecs.first().map_or(prefs.ptime_ms, |codec| codec.ptime_ms([prefs.ptime_ms]));
+    writer.attribute("ptime", ptime_ms).flag(prefs.direction.name());
 }
 
 fn write_answered(writer: &mut SdpWriter, media: &Media<'_>, plan: &MediaPlan, local: &Local, line: Option<Crypto>) {
@@ -715,6 +706,18 @@ mod tests {
             let (sdp, plan) = answered(&media).unwrap();
             assert_eq!((plan.ptime_ms, accepted(&media).unwrap().ptime_ms), (expected, expected), "{line}");
             assert!(sdp.contains(&format!("a=ptime:{expected}\r\n")));
+        }
+    }
+
+    #[test]
+    fn the_packet_length_of_our_own_wish_is_within_reason_too() {
+        for (own, expected) in [(30, 30), (0, 20), (9, 20), (121, 20), (u16::MAX, 20)] {
+            let prefs = MediaPrefs { ptime_ms: own, ..MediaPrefs::default() };
+            let first = text(offer(&prefs, &local()));
+            assert!(first.contains(&format!("a=ptime:{expected}\r\n")), "{own}: {first}");
+            let peer = offered("m=audio 7000 RTP/AVP 0\r\n");
+            assert_eq!(accept(first.as_bytes(), peer.as_bytes()).unwrap().ptime_ms, expected, "{own}");
+            assert_eq!(answer(peer.as_bytes(), &prefs, &local()).unwrap().1.ptime_ms, expected, "{own}");
         }
     }
 

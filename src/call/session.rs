@@ -24,7 +24,7 @@ pub enum Session {
 pub struct MediaPrefs {
     /// The codecs that may be used. Their order is that of our offer; an answer keeps the peer's order.
     pub codecs: Vec<Codec>,
-    /// Milliseconds of sound in a packet.
+    /// Milliseconds of sound in a packet, if the codec takes them ([`Codec::ptime_ms`]).
     pub ptime_ms: u16,
     /// Which way sound may flow, seen from us: `SendOnly` is hold.
     pub direction: Direction,
@@ -139,7 +139,15 @@ impl Codec {
         }
     }
 
-    /// Whether a packet may hold `ms` milliseconds of it.
+    /// Milliseconds of it in a packet: the first of those that are wanted that a packet may hold, else 20, which every
+    /// codec takes (RFC 3551 §4.5).
+    #[must_use]
+    pub fn ptime_ms(self, wanted: impl IntoIterator<Item = u16>) -> u16 {
+        wanted.into_iter().find(|ms| self.takes_ptime(*ms)).unwrap_or(20)
+    }
+
+    /// Whether a packet may hold `ms` milliseconds of it. Whoever wanted less would have us send headers, and whoever
+    /// wanted more would have to wait.
     #[must_use]
     pub const fn takes_ptime(self, ms: u16) -> bool {
         match self {
@@ -147,7 +155,7 @@ impl Codec {
             #[cfg(feature = "opus")]
             Self::Opus => matches!(ms, 10 | 20 | 40 | 60 | 80 | 100 | 120),
             // A sample is as long as the next: any whole number of them.
-            _ => ms > 0,
+            _ => matches!(ms, 10..=120),
         }
     }
 

@@ -85,7 +85,7 @@ impl Outbound {
     }
 
     fn follow(&mut self, plan: &MediaPlan) {
-        let ms = u32::from(plan.ptime_ms);
+        let ms = u32::from(plan.codec.ptime_ms([plan.ptime_ms]));
         self.samples = (plan.codec.rate() * ms / 1000) as usize;
         self.units = plan.codec.clock() * ms / 1000;
         self.payload_type = plan.payload_out;
@@ -125,7 +125,7 @@ impl Outbound {
 
     /// Writes the next packet, if what was said makes one. Time passes for what is not sent as well.
     pub(super) fn poll(&mut self, out: &mut Vec<u8>) -> bool {
-        while self.pending.len() >= self.samples && self.samples > 0 {
+        while self.pending.len() >= self.samples {
             let timestamp = self.header.timestamp;
             self.header.timestamp = timestamp.wrapping_add(self.units);
             let written = self.sends && self.write(timestamp, out);

@@ -88,6 +88,18 @@ fn packets_are_as_long_as_was_agreed() {
     }
 }
 
+/// A plan need not come from a session description of ours.
+#[test]
+fn a_plan_of_no_reason_makes_packets_of_20_ms() {
+    for ptime_ms in [0, 1, 121, 10_000, u16::MAX] {
+        let mut line = Line::connected(Codec::Pcmu, Way::default());
+        line.set_plan(1, &MediaPlan { ptime_ms, ..plan(Codec::Pcmu, 2) });
+        line.run(SECOND);
+        let lengths: Vec<usize> = line.seen[&1].iter().map(Vec::len).collect();
+        assert_eq!(lengths, [172; 50], "{ptime_ms} ms");
+    }
+}
+
 /// Proves 3550-5.1-a.
 #[test]
 fn sequence_and_timestamps_grow_and_begin_somewhere() {
