@@ -44,6 +44,8 @@ pub(super) struct Inbound {
     past: Reception,
     decoder: Decoder,
     jitter: JitterBuffer,
+    /// Packets that were left out by codecs before this one.
+    dropped: u64,
     concealment: Concealment,
     noise: Noise,
     /// What was decoded and is not played yet.
@@ -90,6 +92,7 @@ impl Inbound {
             past: Reception::default(),
             decoder: Decoder::new(plan.codec)?,
             jitter: JitterBuffer::new(clock),
+            dropped: 0,
             concealment: Concealment::new(rate),
             noise: Noise::default(),
             decoded: Vec::with_capacity(MOST_SAMPLES),
@@ -112,7 +115,7 @@ impl Inbound {
             let Some(decoder) = Decoder::new(plan.codec) else { return };
             let (rate, clock) = (plan.codec.rate(), plan.codec.clock());
             (self.codec, self.decoder) = (plan.codec, decoder);
-            self.counts.late = self.late();
+            (self.counts.late, self.dropped) = (self.late(), self.dropped());
             (self.jitter, self.concealment) = (JitterBuffer::new(clock), Concealment::new(rate));
             self.keys = EventReceiver::new(clock, FRAME);
             self.decoded.clear();
@@ -329,10 +332,15 @@ impl Inbound {
         self.counts.late + self.jitter.buffered().late
     }
 
+    /// Packets that were left out to catch up, likewise.
+    fn dropped(&self) -> u64 {
+        self.dropped + self.jitter.buffered().dropped
+    }
+
     fn quality(&self, came: &Reception, round_trip: Option<Duration>) -> Quality {
         let buffered = self.jitter.buffered();
         // What is left out to catch up is missed by the ear as well.
-        let gone = came.lost + self.late() + buffered.dropped;
+        let gone = came.lost + self.late() + self.dropped();
         // Of a source that is not believed yet more packets come than are expected.
         let all = self.counts.packets + came.lost;
         let loss_percent = 100.0 * gone as f64 / all.max(1) as f64;

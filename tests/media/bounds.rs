@@ -615,6 +615,25 @@ fn what_was_late_by_the_first_codec_still_counts_by_the_second() {
     assert_eq!((counts.late, counts.lost), (1, 0), "{counts:?}");
 }
 
+#[test]
+fn what_was_left_out_by_the_first_codec_still_counts_by_the_second() {
+    let (mut line, mut talker) = (listener(&plain()), Talker::new());
+    for number in 0..150 {
+        let packet = talker.packet(0, &[0xff; 160], 160);
+        give(&mut line, packet);
+        // A second comes at once.
+        if number >= 50 {
+            line.run(FRAME);
+        }
+    }
+    line.set_plan(2, &plan(Codec::Pcma, 1));
+    line.run(FRAME);
+    let counts = line.close(2).received;
+    let percent = counts.quality.unwrap().loss_percent;
+    assert_eq!((counts.packets, counts.lost), (150, 0), "{counts:?}");
+    assert!(percent > 20.0, "most of that second had to be left out, and {percent} % are told");
+}
+
 /// Before a source is believed, its numbers may jump about.
 #[test]
 fn no_more_is_lost_than_all() {
