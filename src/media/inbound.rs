@@ -117,9 +117,9 @@ impl Inbound {
             (self.codec, self.decoder) = (plan.codec, decoder);
             (self.counts.late, self.dropped) = (self.late(), self.dropped());
             (self.jitter, self.concealment) = (JitterBuffer::new(clock), Concealment::new(rate));
-            self.keys = EventReceiver::new(clock, FRAME);
             self.decoded.clear();
             if before.codec.clock() != clock {
+                self.keys = EventReceiver::new(clock, FRAME);
                 self.retire();
             }
         }

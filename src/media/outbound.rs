@@ -62,7 +62,7 @@ impl Outbound {
             sends: false,
             begins: true,
             pending: pending(plan),
-            events: EventSender::new(plan.codec.clock(), 0, Pressing::default()),
+            events: events(plan),
             levels: Levels::default(),
             packets: 0,
             bytes: 0,
@@ -78,8 +78,9 @@ impl Outbound {
         if before.codec != plan.codec {
             let Some(encoder) = Encoder::new(plan.codec) else { return };
             (self.encoder, self.pending) = (encoder, pending(plan));
-            // Their clock may be another.
-            self.event_type = None;
+        }
+        if before.codec.clock() != plan.codec.clock() {
+            self.events = events(plan);
         }
         self.follow(plan);
     }
@@ -89,10 +90,8 @@ impl Outbound {
         self.samples = (plan.codec.rate() * ms / 1000) as usize;
         self.units = plan.codec.clock() * ms / 1000;
         self.payload_type = plan.payload_out;
-        if self.event_type != plan.telephone_event {
-            self.event_type = plan.telephone_event;
-            self.events = EventSender::new(plan.codec.clock(), plan.telephone_events, Pressing::default());
-        }
+        self.event_type = plan.telephone_event;
+        self.events.set_listed(plan.telephone_events);
         let sends = matches!(plan.direction, Direction::SendRecv | Direction::SendOnly);
         self.begins |= sends && !self.sends;
         self.sends = sends;
@@ -187,6 +186,10 @@ impl Outbound {
     pub(super) fn counts(&self) -> Sent {
         Sent { packets: self.packets, bytes: self.bytes, level_dbov: self.levels.dbov(), ..Sent::default() }
     }
+}
+
+fn events(plan: &MediaPlan) -> EventSender {
+    EventSender::new(plan.codec.clock(), plan.telephone_events, Pressing::default())
 }
 
 /// Room for what waits.

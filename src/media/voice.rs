@@ -75,7 +75,10 @@ impl Speaker {
 
     /// Says the same at another rate: the codec of the call has changed.
     pub(super) fn at(self, rate: u32) -> Self {
-        if rate == self.rate { self } else { Self { voice: self.voice, ..Self::new(rate) } }
+        if rate == self.rate {
+            return self;
+        }
+        Self { voice: self.voice, tones: self.tones.at(rate, Pressing::default()), ..Self::new(rate) }
     }
 
     /// Says this from now on.

@@ -231,6 +231,23 @@ fn the_codec_may_change_in_the_middle() {
 }
 
 #[test]
+fn keys_that_wait_outlive_a_change_of_codec() {
+    for (events, codec) in [(true, Codec::Pcma), (true, Codec::G722), (false, Codec::Pcma), (false, Codec::G722)] {
+        let mut line = Line::connected(Codec::Pcmu, Way::default());
+        line.run(SECOND);
+        line.desk(1).dial(stream(), &Step::parse("0123456789").unwrap(), events);
+        line.run(FRAME * 35);
+        // By another number as well.
+        for (end, other) in [(1, 2), (2, 1)] {
+            let (telephone_event, telephone_event_in) = (Some(96), Some(96));
+            line.set_plan(end, &MediaPlan { telephone_event, telephone_event_in, ..plan(codec, other) });
+        }
+        line.run(3 * SECOND);
+        assert_eq!(line.keys(2), "0123456789", "{events} {codec:?}");
+    }
+}
+
+#[test]
 fn a_peer_behind_a_nat_is_answered_where_it_is() {
     let mut line = Line::connected(Codec::Pcmu, Way::default());
     let outside = "198.51.100.9:31234".parse().unwrap();

@@ -43,6 +43,12 @@ impl Tones {
         Self { rate, on: samples(on), off: samples(off), amplitude, waiting, playing: None, pause: 0 }
     }
 
+    /// What waits, at another rate. The key that is pressed is cut short.
+    #[must_use]
+    pub fn at(self, rate: u32, pressing: Pressing) -> Self {
+        Self { waiting: self.waiting, ..Self::new(rate, pressing) }
+    }
+
     /// Adds steps to those that wait.
     ///
     /// # Errors

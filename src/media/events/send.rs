@@ -112,16 +112,18 @@ impl EventSender {
         Self { clock, listed, on, off, volume, waiting: VecDeque::with_capacity(MAX_STEPS), pause: 0, pressed: None }
     }
 
+    /// The peer takes these events from now on. What waits and is none of them is passed over.
+    pub fn set_listed(&mut self, listed: u16) {
+        self.listed = listed;
+        self.waiting.retain(|step| unlisted(listed, step).is_none());
+    }
+
     /// Adds steps to those that wait.
     ///
     /// # Errors
     /// [`NotTaken`], and then none was added.
     pub fn push(&mut self, steps: &[Step]) -> Result<(), NotTaken> {
-        let unlisted = steps.iter().find_map(|step| match step {
-            Step::Digit(digit) if self.listed >> digit.event() & 1 == 0 => Some(*digit),
-            _ => None,
-        });
-        if let Some(digit) = unlisted {
+        if let Some(digit) = steps.iter().find_map(|step| unlisted(self.listed, step)) {
             return Err(NotTaken::Unlisted(digit));
         }
         wait(&mut self.waiting, steps)
@@ -188,5 +190,13 @@ impl EventSender {
             marker,
         };
         (packet, end || !is_final && within >= SEGMENT)
+    }
+}
+
+/// The key of a step, if the peer does not take it.
+fn unlisted(listed: u16, step: &Step) -> Option<Digit> {
+    match step {
+        Step::Digit(digit) if listed >> digit.event() & 1 == 0 => Some(*digit),
+        _ => None,
     }
 }

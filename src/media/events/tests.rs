@@ -148,7 +148,10 @@ fn a_key_that_the_peer_did_not_list_is_told_and_nothing_is_sent() {
     assert_eq!(sender.push(&steps), Err(NotTaken::Unlisted(Digit::from_char('A').unwrap())));
     assert!(sender.is_idle());
     assert_eq!(sender.push(&Step::parse("12#").unwrap()), Ok(()));
-    assert_eq!(sent(&mut sender, 0, 160).iter().filter(|(_, p)| p.marker).count(), 3);
+    // It may take fewer while some wait.
+    sender.set_listed(0b11_1111_1111);
+    let packets = sent(&mut sender, 0, 160);
+    assert_eq!(packets.iter().filter(|(_, p)| p.marker).map(|(_, p)| p.event).collect::<Vec<_>>(), [1, 2]);
 }
 
 #[test]
