@@ -15,6 +15,7 @@ mod sources;
 use thiserror::Error;
 
 use crate::wire::crypto::MasterKey;
+use crate::wire::rtp::RtpHeader;
 use cipher::Ciphers;
 use index::{MAX_RTCP, Window, index_after};
 use sources::{Sources, Unknown};
@@ -77,7 +78,7 @@ impl Protector {
     /// # Errors
     /// [`SrtpError`]; the packet is as it was.
     pub fn protect_rtp(&mut self, buffer: &mut [u8], length: usize) -> Result<usize, SrtpError> {
-        let header = RtpHeader::of(buffer.get(..length).ok_or(SrtpError::Malformed)?)?;
+        let (header, payload) = rtp_header(buffer.get(..length).ok_or(SrtpError::Malformed)?)?;
         let index = match self.rtp.get(header.ssrc) {
             Ok(last) => index_after(*last, header.sequence).and_then(|index| match index > *last {
                 true => Ok(index),
@@ -89,7 +90,7 @@ impl Protector {
         };
         let end = length + self.ciphers.rtp.tag();
         let packet = buffer.get_mut(..end).ok_or(SrtpError::NoRoom)?;
-        self.ciphers.rtp.seal_rtp(packet, header.payload, header.ssrc, index).ok_or(SrtpError::Malformed)?;
+        self.ciphers.rtp.seal_rtp(packet, payload, header.ssrc, index).ok_or(SrtpError::Malformed)?;
         self.rtp.put(header.ssrc, index);
         Ok(end)
     }
@@ -140,9 +141,9 @@ impl Unprotector {
     /// # Errors
     /// [`SrtpError`]; the packet is as it was, and nothing of it is remembered.
     pub fn unprotect_rtp(&mut self, packet: &mut [u8]) -> Result<usize, SrtpError> {
-        let header = RtpHeader::of(packet)?;
+        let (header, payload) = rtp_header(packet)?;
         let end = packet.len().checked_sub(self.ciphers.rtp.tag()).ok_or(SrtpError::Malformed)?;
-        if end < header.payload {
+        if end < payload {
             return Err(SrtpError::Malformed);
         }
         let known = self.rtp.get(header.ssrc).ok().copied();
@@ -151,7 +152,7 @@ impl Unprotector {
             None => header.sequence.into(),
         };
         let window = known.map_or(Ok(Window::of(index)), |window| window.with(index))?;
-        self.ciphers.rtp.open_rtp(packet, header.payload, header.ssrc, index).ok_or(SrtpError::Forged)?;
+        self.ciphers.rtp.open_rtp(packet, payload, header.ssrc, index).ok_or(SrtpError::Forged)?;
         self.rtp.put(header.ssrc, window);
         Ok(end)
     }
@@ -179,33 +180,9 @@ impl Unprotector {
     }
 }
 
-/// What of an RTP header decides how it is protected.
-struct RtpHeader {
-    ssrc: u32,
-    sequence: u16,
-    /// Where the payload begins: after contributing sources and the extension, which stay in clear.
-    payload: usize,
-}
-
-impl RtpHeader {
-    fn of(packet: &[u8]) -> Result<Self, SrtpError> {
-        Self::read(packet).ok_or(SrtpError::Malformed)
-    }
-
-    fn read(packet: &[u8]) -> Option<Self> {
-        let first = *packet.first()?;
-        if first >> 6 != 2 {
-            return None;
-        }
-        let mut payload = 12 + 4 * usize::from(first & 0xf);
-        if first & 0x10 != 0 {
-            let words = packet.get(payload + 2..payload + 4)?;
-            payload += 4 + 4 * usize::from(u16::from_be_bytes(words.try_into().ok()?));
-        }
-        let sequence = u16::from_be_bytes(packet.get(2..4)?.try_into().ok()?);
-        let ssrc = u32::from_be_bytes(packet.get(8..12)?.try_into().ok()?);
-        (payload <= packet.len()).then_some(Self { ssrc, sequence, payload })
-    }
+/// The header of an RTP packet, and where its payload begins: what is before it stays in clear.
+fn rtp_header(packet: &[u8]) -> Result<(RtpHeader, usize), SrtpError> {
+    RtpHeader::parse(packet).map_err(|_| SrtpError::Malformed)
 }
 
 /// Octets of an RTCP packet that stay in clear: its first word and the sender.
