@@ -1,8 +1,9 @@
 //! What a stream receives: whose packets they are, in which order they are played, and which keys were pressed.
 
+use super::FRAME;
 use super::codec::{Decoder, MOST_SAMPLES, units};
 use super::events::{EventPacket, EventReceiver, Key};
-use super::jitter::{Concealment, FRAME, JitterBuffer, MAX_PAYLOAD, Play};
+use super::jitter::{Concealment, JitterBuffer, MAX_PAYLOAD, Play};
 use super::latch::Latch;
 use super::quality::{Inputs, Levels};
 use super::receive::{Arrivals, Reception};

@@ -29,5 +29,8 @@ use crate::time::Duration;
 
 /// What rooms, sources and sinks exchange at a time.
 pub const FRAME: Duration = Duration::from_millis(20);
-/// The same in milliseconds.
-const FRAME_MS: u32 = 20;
+
+/// Samples of a [`FRAME`] at `rate` samples a second.
+const fn frame(rate: u32) -> usize {
+    rate as usize / 50
+}

@@ -6,7 +6,8 @@
 
 use thiserror::Error;
 
-use super::resample::Resampler;
+use super::frame;
+use super::resample::{CALL_RATES as RATES, Resampler};
 use crate::time::Instant;
 
 /// Somebody in a room.
@@ -48,9 +49,6 @@ pub struct Tap<'a> {
 
 /// The most parties in one room: a large conference, and few enough for a sum of 32 bits by far.
 const PARTIES: usize = 64;
-
-/// The rates, in Hz.
-const RATES: [u32; 3] = [8000, 16_000, 48_000];
 
 /// Parties that hear each other.
 #[derive(Debug)]
@@ -177,7 +175,7 @@ impl<P: Party> Room<P> {
         let mut there = [false; RATES.len()];
         for (band, (there, sum)) in there.iter_mut().zip(&mut self.sums).enumerate() {
             *there = self.seats.iter().any(|seat| seat.band == band);
-            sum.samples.resize(if *there { frame(band) } else { 0 }, 0);
+            sum.samples.resize(if *there { frame_of(band) } else { 0 }, 0);
         }
         let longest = self.sums.iter().map(|sum| sum.samples.len()).max().unwrap_or(0);
         self.others.resize(longest, 0);
@@ -199,9 +197,9 @@ impl<P: Party> Default for Room<P> {
     }
 }
 
-/// Samples in 20 ms of the rate at that place of `RATES`.
-fn frame(band: usize) -> usize {
-    RATES.get(band).map_or(0, |rate| *rate as usize / 50)
+/// Samples of a frame of the rate at that place of `RATES`.
+fn frame_of(band: usize) -> usize {
+    RATES.get(band).map_or(0, |rate| frame(*rate))
 }
 
 /// A party and its 20 ms.
@@ -220,7 +218,7 @@ struct Seat<P> {
 
 impl<P: Party> Seat<P> {
     fn new(id: PartyId, party: P, band: usize) -> Self {
-        let silence = || vec![0; frame(band)];
+        let silence = || vec![0; frame_of(band)];
         let (said, heard) = (silence(), silence());
         Self { id, party, band, muted: false, counted: false, said, heard, limiter: Limiter::OPEN }
     }
@@ -290,8 +288,8 @@ impl Bridge {
             to,
             limiter: Limiter::OPEN,
             converter: Resampler::new(*RATES.get(from)?, *RATES.get(to)?)?,
-            before: vec![0; frame(from)],
-            after: Vec::with_capacity(frame(to)),
+            before: vec![0; frame_of(from)],
+            after: Vec::with_capacity(frame_of(to)),
             carries: false,
             rings: false,
         })

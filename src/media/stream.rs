@@ -9,7 +9,7 @@ use super::lateness::Lateness;
 use super::outbound::Outbound;
 use super::room::Party;
 #[cfg(feature = "audio")]
-use super::srtp::{Protector, Unprotector};
+use super::srtp::{Protector, RTCP_GROWTH, Unprotector};
 use crate::call::digit::{Digit, Step};
 use crate::call::{MediaCounts, MediaEvent, MediaPlan};
 use crate::seed::Seed;
@@ -39,8 +39,6 @@ pub struct Stream {
     inbound: Inbound,
     control: Control,
     guard: Guard,
-    /// Samples of a frame.
-    frame: usize,
     lateness: Lateness,
     /// Keys that were pressed.
     digits: u32,
@@ -59,7 +57,6 @@ impl Stream {
             inbound: Inbound::new(now, plan)?,
             guard,
             control: Control::new(now, epoch, seed),
-            frame: frame(plan),
             lateness: Lateness::new(),
             digits: 0,
         })
@@ -72,7 +69,7 @@ impl Stream {
         }
         self.outbound.set_plan(&self.plan, plan);
         self.inbound.set_plan(now, &self.plan, plan);
-        (self.plan, self.frame) = (*plan, frame(plan));
+        self.plan = *plan;
     }
 
     /// Takes what came at `now` to either port. What is encrypted is decrypted in place; what is none of the stream is
@@ -193,13 +190,8 @@ impl Party for Stream {
     }
 
     fn hear(&mut self, _: Instant, frame: Option<&[i16]>) {
-        self.outbound.say(frame, self.frame);
+        self.outbound.say(frame, super::frame(self.rate()));
     }
-}
-
-/// Samples of 20 ms.
-fn frame(plan: &MediaPlan) -> usize {
-    plan.codec.rate() as usize / 50
 }
 
 /// What protects packets on their way; nothing for plain RTP.
@@ -216,8 +208,6 @@ struct Guard {
 
 #[cfg(feature = "audio")]
 impl Guard {
-    /// Room for what protection adds to a packet.
-    const ADDED: usize = 64;
     /// Keys of a direction that are remembered: of one set of ours, which has one for each suite, none is forgotten.
     const KEYS: usize = Suite::ALL.len();
 
@@ -256,7 +246,8 @@ impl Guard {
     fn seal(&mut self, packet: &mut Vec<u8>, rtcp: bool) -> Option<()> {
         let Some((_, key)) = self.sending.last_mut().filter(|_| self.is_on) else { return Some(()) };
         let length = packet.len();
-        packet.resize(length + Self::ADDED, 0);
+        // More than RTP grows.
+        packet.resize(length + RTCP_GROWTH, 0);
         let sealed = if rtcp { key.protect_rtcp(packet, length) } else { key.protect_rtp(packet, length) };
         packet.truncate(sealed.ok()?);
         Some(())

@@ -1,8 +1,8 @@
 //! What our own end of a call says.
 
-use super::FRAME_MS;
 use super::detect::Tones;
 use super::events::Pressing;
+use super::frame;
 use super::room::Party;
 use crate::call::digit::Step;
 use crate::time::Instant;
@@ -62,7 +62,7 @@ pub(super) struct Speaker {
 impl Speaker {
     /// One that says nothing, at `rate` samples a second.
     pub(super) fn new(rate: u32) -> Self {
-        let heard = vec![0; (rate * FRAME_MS / 1000) as usize];
+        let heard = vec![0; frame(rate)];
         Self {
             rate,
             voice: Voice::Silent,

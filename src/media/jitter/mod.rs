@@ -4,6 +4,8 @@ mod conceal;
 
 pub use conceal::Concealment;
 
+use super::FRAME;
+use super::codec::MOST_MS;
 use super::receive::units;
 use crate::time::{Duration, Instant};
 use crate::wire::rtp::RtpHeader;
@@ -11,12 +13,10 @@ use crate::wire::rtp::RtpHeader;
 /// Packets that wait at most: 1.28 s of packets of 20 ms, 640 ms of the shortest (10 ms). [`MAX_DELAY`] and a burst as
 /// long again fit.
 pub const SLOTS: usize = 64;
-/// Octets of the longest payload: 200 ms, the most that RFC 3551 §4.2 has us take, of a codec of 64 kbit/s.
-pub const MAX_PAYLOAD: usize = 1600;
+/// Octets of the longest payload: the most that RFC 3551 §4.5 has us take, of a codec of 64 kbit/s.
+pub const MAX_PAYLOAD: usize = MOST_MS * 8;
 /// The longest delay that is aimed at. Beyond it a conversation suffers more from waiting than from loss (ITU-T G.114).
 pub const MAX_DELAY: Duration = Duration::from_millis(200);
-/// A piece of [`Play::Conceal`] or [`Play::Silence`].
-pub const FRAME: Duration = Duration::from_millis(20);
 
 /// Octets that a slot has from the start: 20 ms at 64 kbit/s. It grows once where packets are longer.
 const USUAL_PAYLOAD: usize = 160;
