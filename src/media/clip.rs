@@ -90,30 +90,12 @@ impl Clip {
         Ok(Self { rate, samples: samples.into() })
     }
 
-    /// A sine of `hz` at a tenth of the greatest power (-10 dB), which fades in and out over 5 ms so that it does not
-    /// click. The rate is brought into [`RATES`] and the duration to [`LONGEST`] at most.
-    #[must_use]
-    pub fn tone(hz: f64, duration: Duration, rate: u32) -> Self {
-        let rate = rate.clamp(*RATES.start(), *RATES.end());
-        let length = (duration.min(LONGEST).as_secs_f64() * f64::from(rate)).round() as usize;
-        let angle = std::f64::consts::TAU * hz / f64::from(rate);
-        let fade = f64::from(rate) * 0.005;
-        let sample = |n: usize| {
-            let edge = (n.min(length - 1 - n) as f64 / fade).min(1.0);
-            ((angle * n as f64).sin() * edge * TONE).round() as i16
-        };
-        Self { rate, samples: (0..length).map(sample).collect() }
-    }
-
     /// How long it plays.
     #[must_use]
     pub fn duration(&self) -> Duration {
         Duration::from_secs_f64(self.samples.len() as f64 / f64::from(self.rate.max(1)))
     }
 }
-
-/// The amplitude of a tone: full scale less 10 dB.
-const TONE: f64 = 10_362.0;
 
 /// The samples of [`LONGEST`].
 fn most(rate: u32) -> usize {
@@ -188,6 +170,8 @@ fn mp3(file: &[u8]) -> Result<(Vec<i16>, u32), ClipError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::source::Tone;
+    use super::super::voice::Source as _;
     use super::super::wav;
     use super::*;
 
@@ -213,26 +197,15 @@ mod tests {
     #[test]
     fn a_file_of_any_rate_becomes_a_clip_of_the_wanted_one() {
         for from in [8_000, 11_025, 22_050, 44_100, 48_000] {
-            let tone = Clip::tone(700.0, Duration::from_millis(300), from);
+            let mut tone = vec![0; from as usize * 3 / 10];
+            Tone::new(700).fill(from, &mut tone);
             for to in [8_000, 16_000, 48_000] {
-                let clip = Clip::parse(&wav(from, &tone.samples), to).unwrap();
+                let clip = Clip::parse(&wav(from, &tone), to).unwrap();
                 assert_eq!(clip.rate, to);
                 assert!(clip.duration().abs_diff(Duration::from_millis(300)) <= Duration::from_micros(125));
                 assert!(share(&clip.samples, 700.0, to) > 0.98, "{from} to {to}");
             }
         }
-    }
-
-    #[test]
-    fn a_tone_is_as_long_and_loud_as_it_shall_be_and_does_not_click() {
-        let tone = Clip::tone(1000.0, Duration::from_millis(500), 8000);
-        assert_eq!((tone.samples.len(), tone.duration()), (4000, Duration::from_millis(500)));
-        assert_eq!(tone.samples.iter().max(), Some(&10_362));
-        assert!(share(&tone.samples, 1000.0, 8000) > 0.98);
-        assert_eq!((tone.samples[0], tone.samples[3999]), (0, 0));
-        assert_eq!(Clip::tone(1.0, Duration::ZERO, 8000).samples.len(), 0);
-        let forever = Clip::tone(f64::NAN, Duration::from_secs(4000), 0);
-        assert_eq!((forever.rate, forever.duration()), (4000, LONGEST));
     }
 
     #[test]

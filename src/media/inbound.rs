@@ -172,7 +172,7 @@ impl Inbound {
         // What is no sound is put as such, so that its number is not missed.
         let units = if is_sound { units(self.codec, packet.payload) } else { 0 };
         let payload = if is_sound { packet.payload } else { &[] };
-        self.jitter.put(now, extended, &header, units, payload);
+        self.jitter.put(now, extended, header.timestamp, units, payload);
         if is_sound {
             self.noise.stop();
         } else if is_event {
@@ -271,7 +271,7 @@ impl Inbound {
         while self.decoded.len() < frame.len() {
             let before = self.decoded.len();
             match self.jitter.take(now) {
-                Play::Packet { payload, .. } => {
+                Play::Packet(payload) => {
                     self.decoder.decode(payload, &mut self.decoded);
                     let new = self.decoded.get_mut(before..).unwrap_or_default();
                     self.concealment.hear(new);

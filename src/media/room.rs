@@ -41,7 +41,7 @@ pub enum AddError {
 /// What a party said and heard in the last tick: 20 ms each at its own rate, zeros where there was nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tap<'a> {
-    /// What it said, muted or not.
+    /// What it said.
     pub said: &'a [i16],
     /// What it heard.
     pub heard: &'a [i16],
@@ -102,30 +102,11 @@ impl<P: Party> Room<P> {
         self.seats.iter_mut().find(|seat| seat.id == id).map(|seat| &mut seat.party)
     }
 
-    /// Whether what the party says is kept from the others. It still is asked, and its tap still shows it, so that
-    /// digits of somebody muted are found. False if there is no such party.
-    pub fn set_muted(&mut self, id: PartyId, muted: bool) -> bool {
-        let seat = self.seats.iter_mut().find(|seat| seat.id == id);
-        seat.map(|seat| seat.muted = muted).is_some()
-    }
-
     /// What the party said and heard in the last tick.
     #[must_use]
     pub fn tap(&self, id: PartyId) -> Option<Tap<'_>> {
         let seat = self.seats.iter().find(|seat| seat.id == id)?;
         Some(Tap { said: &seat.said, heard: &seat.heard })
-    }
-
-    /// How many are in it.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.seats.len()
-    }
-
-    /// Whether nobody is.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.seats.is_empty()
     }
 
     /// Whether nobody else gets in.
@@ -147,7 +128,7 @@ impl<P: Party> Room<P> {
             if !spoke {
                 seat.said.fill(0);
             }
-            seat.counted = spoke && !seat.muted;
+            seat.counted = spoke;
             if let (true, Some(sum)) = (seat.counted, self.sums.get_mut(seat.band)) {
                 sum.add(&seat.said);
             }
@@ -208,7 +189,6 @@ struct Seat<P> {
     id: PartyId,
     party: P,
     band: usize,
-    muted: bool,
     /// Whether it is in its rate's sum in this tick.
     counted: bool,
     said: Vec<i16>,
@@ -220,7 +200,7 @@ impl<P: Party> Seat<P> {
     fn new(id: PartyId, party: P, band: usize) -> Self {
         let silence = || vec![0; frame_of(band)];
         let (said, heard) = (silence(), silence());
-        Self { id, party, band, muted: false, counted: false, said, heard, limiter: Limiter::OPEN }
+        Self { id, party, band, counted: false, said, heard, limiter: Limiter::OPEN }
     }
 
     fn listen(&mut self, now: Instant, sum: &Sum, others: &mut [i32]) {
@@ -436,25 +416,12 @@ mod tests {
     }
 
     #[test]
-    fn a_muted_party_hears_and_is_not_heard_but_its_tap_shows_what_it_said() {
+    fn a_tap_shows_what_was_said_and_heard_and_silence_for_nothing() {
         let mut room = Room::new();
-        let (a, b) = (room.add(steady(8000, 7)).unwrap(), room.add(steady(8000, 8)).unwrap());
-        assert!(room.set_muted(a, true));
+        let (a, b) = (room.add(steady(8000, 7)).unwrap(), room.add(steady(8000, None)).unwrap());
         room.tick(Instant::ZERO);
-        assert_eq!(room.tap(a).unwrap(), Tap { said: &[7; 160], heard: &[8; 160] });
-        assert_eq!(room.tap(b).unwrap(), Tap { said: &[8; 160], heard: &[0; 160] });
-        assert_eq!(room.get_mut(b).unwrap().heard, None);
-        room.set_muted(a, false);
-        room.tick(Instant::ZERO);
-        assert_eq!(room.tap(b).unwrap().heard, [7; 160]);
-    }
-
-    #[test]
-    fn the_tap_of_who_said_nothing_shows_silence() {
-        let mut room = Room::new();
-        let id = room.add(steady(8000, None)).unwrap();
-        room.tick(Instant::ZERO);
-        assert_eq!(room.tap(id).unwrap(), Tap { said: &[0; 160], heard: &[0; 160] });
+        assert_eq!(room.tap(a).unwrap(), Tap { said: &[7; 160], heard: &[0; 160] });
+        assert_eq!(room.tap(b).unwrap(), Tap { said: &[0; 160], heard: &[7; 160] });
     }
 
     #[test]
@@ -498,8 +465,7 @@ mod tests {
         assert!(room.remove(ids[3]).is_some() && room.remove(ids[3]).is_none());
         let late = room.add(steady(8000, 1)).unwrap();
         assert!(!ids.contains(&late) && room.get_mut(ids[3]).is_none() && room.tap(ids[3]).is_none());
-        assert!(!room.set_muted(ids[3], true));
-        assert_eq!(room.len(), PARTIES);
+        assert!(room.is_full());
     }
 
     #[test]

@@ -33,7 +33,6 @@ pub struct EventReceiver {
     held: Option<Held>,
     /// The newest last.
     ended: VecDeque<Ended>,
-    others: u64,
 }
 
 /// The key that is pressed.
@@ -79,13 +78,12 @@ impl EventReceiver {
     #[must_use]
     pub fn new(clock: u32, interval: Duration) -> Self {
         let absence = interval.max(SPACING).saturating_mul(3);
-        Self { clock: clock.max(1), absence, held: None, ended: VecDeque::with_capacity(REMEMBERED), others: 0 }
+        Self { clock: clock.max(1), absence, held: None, ended: VecDeque::with_capacity(REMEMBERED) }
     }
 
     /// Takes one packet.
     pub fn handle(&mut self, now: Instant, packet: EventPacket) -> Heard {
         let Some(digit) = Digit::from_event(packet.event) else {
-            self.others = self.others.saturating_add(1);
             return [None; 3];
         };
         // RFC 4733 §2.3.5: a key is no state, so a report of no length means nothing.
@@ -129,12 +127,6 @@ impl EventReceiver {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.held.map(|held| held.heard + self.absence)
-    }
-
-    /// How many packets had an event that is no key, such as a hook flash.
-    #[must_use]
-    pub fn others(&self) -> u64 {
-        self.others
     }
 
     /// Keeps a key as the one that is pressed, unless it is over.

@@ -8,7 +8,6 @@ use super::FRAME;
 use super::codec::MOST_MS;
 use super::receive::units;
 use crate::time::{Duration, Instant};
-use crate::wire::rtp::RtpHeader;
 
 /// Packets that wait at most: 1.28 s of packets of 20 ms, 640 ms of the shortest (10 ms). [`MAX_DELAY`] and a burst as
 /// long again fit.
@@ -51,16 +50,7 @@ pub enum Put {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Play<'a> {
     /// This payload.
-    Packet {
-        /// Its payload type.
-        payload_type: u8,
-        /// Whether a talkspurt begins with it.
-        marker: bool,
-        /// Its timestamp.
-        timestamp: u32,
-        /// What to decode.
-        payload: &'a [u8],
-    },
+    Packet(&'a [u8]),
     /// [`FRAME`] of what [`Concealment`] makes: a packet is missing.
     Conceal,
     /// [`FRAME`] of silence: nothing is due.
@@ -126,8 +116,6 @@ pub struct JitterBuffer {
 #[derive(Debug)]
 struct Slot {
     is_held: bool,
-    payload_type: u8,
-    marker: bool,
     timestamp: u32,
     /// How long it plays; 0 is no sound.
     units: u32,
@@ -147,14 +135,7 @@ impl JitterBuffer {
     /// An empty buffer for timestamps that count `clock` a second.
     #[must_use]
     pub fn new(clock: u32) -> Self {
-        let slot = || Slot {
-            is_held: false,
-            payload_type: 0,
-            marker: false,
-            timestamp: 0,
-            units: 0,
-            payload: Vec::with_capacity(USUAL_PAYLOAD),
-        };
+        let slot = || Slot { is_held: false, timestamp: 0, units: 0, payload: Vec::with_capacity(USUAL_PAYLOAD) };
         Self {
             clock,
             slots: (0..SLOTS).map(|_| slot()).collect(),
@@ -177,12 +158,12 @@ impl JitterBuffer {
     /// restarts ([`super::receive::Verdict`]); `units` says how long the payload plays, in units of the clock.
     ///
     /// What plays nothing (an RTP event, comfort noise) is put with 0 `units`: then its number is not missed.
-    pub fn put(&mut self, now: Instant, extended: u64, header: &RtpHeader, units: u32, payload: &[u8]) -> Put {
+    pub fn put(&mut self, now: Instant, extended: u64, timestamp: u32, units: u32, payload: &[u8]) -> Put {
         if payload.len() > MAX_PAYLOAD {
             return Put::TooLong;
         }
         let resyncs = self.told.resyncs;
-        self.time(now, header.timestamp, units);
+        self.time(now, timestamp, units);
         if self.next == self.end && self.phase == Phase::Fresh {
             (self.next, self.end) = (extended, extended);
         }
@@ -202,8 +183,7 @@ impl JitterBuffer {
             return Put::Duplicate;
         }
         slot.is_held = true;
-        (slot.payload_type, slot.marker) = (header.payload_type, header.marker);
-        (slot.timestamp, slot.units) = (header.timestamp, units);
+        (slot.timestamp, slot.units) = (timestamp, units);
         slot.payload.clear();
         slot.payload.extend_from_slice(payload);
         self.end = self.end.max(extended.saturating_add(1));
@@ -345,12 +325,7 @@ impl JitterBuffer {
         self.told.played += 1;
         let Some(slot) = slot_of(&mut self.slots, extended) else { return Play::Silence };
         self.position = slot.timestamp.wrapping_add(slot.units);
-        Play::Packet {
-            payload_type: slot.payload_type,
-            marker: slot.marker,
-            timestamp: slot.timestamp,
-            payload: &slot.payload,
-        }
+        Play::Packet(&slot.payload)
     }
 
     /// Nothing waits. For a while that is a loss or a delay: what comes is then played later, by what was put between.

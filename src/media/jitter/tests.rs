@@ -8,10 +8,6 @@ fn at(us: u64) -> Instant {
     Instant::ZERO + Duration::from_micros(us)
 }
 
-fn header(timestamp: u32) -> RtpHeader {
-    RtpHeader { marker: false, payload_type: 0, sequence: 0, timestamp, ssrc: 7 }
-}
-
 /// A packet on its way: when it comes (µs), its number, its timestamp, how long it plays.
 #[derive(Clone, Copy, Debug)]
 struct Sent {
@@ -39,11 +35,11 @@ fn listen(buffer: &mut JitterBuffer, mut sent: Vec<Sent>, ppm: i64) -> Heard {
     while now < last + 500_000 {
         while let Some(packet) = packets.next_if(|packet| packet.comes <= now) {
             let payload = packet.number.to_be_bytes();
-            buffer.put(at(packet.comes), packet.number, &header(packet.timestamp), packet.units, &payload);
+            buffer.put(at(packet.comes), packet.number, packet.timestamp, packet.units, &payload);
         }
         while left < 160 {
             left += match buffer.take(at(now)) {
-                Play::Packet { payload, .. } => {
+                Play::Packet(payload) => {
                     let number = u64::from_be_bytes(payload.try_into().unwrap());
                     heard.packets.push((number, now));
                     units_of(number, buffer)
@@ -205,10 +201,10 @@ fn another_source_begins_with_its_own_numbers() {
     listen(&mut buffer, stream(20, 2, |_| Some(0)), 0);
     buffer.clear();
     let (begin, number) = (9_000_000, 65_540);
-    assert_eq!(buffer.put(at(begin), number, &header(77), 160, &[1]), Put::Held);
+    assert_eq!(buffer.put(at(begin), number, 77, 160, &[1]), Put::Held);
     assert_eq!(buffer.take(at(begin)), Play::Silence);
     let due = begin + 40_000;
-    assert!(matches!(buffer.take(at(due)), Play::Packet { timestamp: 77, payload: [1], .. }));
+    assert_eq!(buffer.take(at(due)), Play::Packet(&[1]));
 }
 
 #[test]
@@ -238,17 +234,16 @@ fn numbers_without_sound_are_not_missed() {
 #[test]
 fn what_is_late_is_told_and_what_comes_twice_is_not_played_twice() {
     let mut buffer = JitterBuffer::new(CLOCK);
-    let mut put =
-        |ms: u64, number: u64| buffer.put(at(ms * 1000), number, &header((number as u32) * 160), 160, &[number as u8]);
+    let mut put = |ms: u64, number: u64| buffer.put(at(ms * 1000), number, (number as u32) * 160, 160, &[number as u8]);
     assert_eq!((put(0, 10), put(1, 11), put(1, 11), put(1, 9)), (Put::Held, Put::Held, Put::Duplicate, Put::Held));
     let play = |buffer: &mut JitterBuffer, ms: u64| match buffer.take(at(ms * 1000)) {
-        Play::Packet { payload, .. } => payload.first().copied(),
+        Play::Packet(payload) => payload.first().copied(),
         _ => None,
     };
     let played: Vec<u8> = (0..10).filter_map(|n| play(&mut buffer, 20 + n * 20)).collect();
     assert_eq!(played, [9, 10, 11]);
-    assert_eq!(buffer.put(at(230_000), 11, &header(1760), 160, &[11]), Put::Late);
-    assert_eq!(buffer.put(at(230_000), 12, &header(1920), 160, &[0; MAX_PAYLOAD + 1]), Put::TooLong);
+    assert_eq!(buffer.put(at(230_000), 11, 1760, 160, &[11]), Put::Late);
+    assert_eq!(buffer.put(at(230_000), 12, 1920, 160, &[0; MAX_PAYLOAD + 1]), Put::TooLong);
     assert_eq!(buffer.buffered().late, 1);
 }
 
@@ -256,12 +251,12 @@ fn what_is_late_is_told_and_what_comes_twice_is_not_played_twice() {
 fn a_flood_is_bounded_and_the_newest_is_heard() {
     let mut buffer = JitterBuffer::new(CLOCK);
     for n in 0..10_000 {
-        buffer.put(at(1000), n, &header(n as u32 * 160), 160, &[7; 160]);
+        buffer.put(at(1000), n, n as u32 * 160, 160, &[(n / 40) as u8; 160]);
         assert!(buffer.buffered().held <= SLOTS);
     }
     let room: usize = buffer.slots.iter().map(|slot| slot.payload.capacity()).sum();
     assert_eq!(room, SLOTS * USUAL_PAYLOAD);
-    assert!(matches!(buffer.take(at(1_000_000)), Play::Packet { timestamp, .. } if timestamp > 9900 * 160));
+    assert!(matches!(buffer.take(at(1_000_000)), Play::Packet([first, ..]) if *first > 246));
 }
 
 #[test]
@@ -272,11 +267,11 @@ fn a_packet_is_left_out_where_it_is_quiet() {
     let mut next = 0;
     for tick in 0..400_u64 {
         while next <= tick + if tick > 20 { 4 } else { 0 } {
-            buffer.put(at(tick * 20_000), next, &header(next as u32 * 160), 160, &[0; 160]);
+            buffer.put(at(tick * 20_000), next, next as u32 * 160, 160, &[0; 160]);
             next += 1;
         }
         let before = buffer.buffered().dropped;
-        let played = matches!(buffer.take(at(tick * 20_000 + 1000)), Play::Packet { .. });
+        let played = matches!(buffer.take(at(tick * 20_000 + 1000)), Play::Packet(_));
         if buffer.buffered().dropped > before {
             dropped_at.push(tick);
         }
@@ -302,7 +297,7 @@ proptest! {
         for (us, wild, near, timestamp, units, length, kind) in steps {
             now += us;
             let (number, timestamp) = if kind == 0 { (wild, timestamp) } else { (near, near as u32 * 160) };
-            buffer.put(at(now), number, &header(timestamp), if kind == 1 { 0 } else { units }, &vec![0; length]);
+            buffer.put(at(now), number, timestamp, if kind == 1 { 0 } else { units }, &vec![0; length]);
             let _ = buffer.take(at(now));
             let told = buffer.buffered();
             prop_assert!(told.held <= SLOTS);

@@ -76,10 +76,6 @@ pub struct Reception {
     pub duplicates: u64,
     /// Packets that came behind a later one.
     pub reordered: u64,
-    /// Packets that belonged to no sequence.
-    pub strays: u64,
-    /// Times that the source began anew.
-    pub restarts: u64,
     /// Runs of lost packets. One lost packet between two received is a run.
     pub bursts: u64,
     /// Packets of the longest run.
@@ -102,8 +98,6 @@ impl Reception {
             lost: self.lost + next.lost,
             duplicates: self.duplicates + next.duplicates,
             reordered: self.reordered + next.reordered,
-            strays: self.strays + next.strays,
-            restarts: self.restarts + next.restarts,
             bursts: self.bursts + next.bursts,
             longest_burst: self.longest_burst.max(next.longest_burst),
             jitter: next.jitter,
@@ -127,22 +121,6 @@ impl Reception {
             return 1.0;
         }
         self.lost as f64 / self.bursts as f64 * (1.0 - self.loss_percent() / 100.0)
-    }
-
-    /// Interarrival jitter now, in milliseconds.
-    #[must_use]
-    pub fn jitter_ms(&self) -> f64 {
-        self.ms(self.jitter)
-    }
-
-    /// The highest it was, in milliseconds.
-    #[must_use]
-    pub fn max_jitter_ms(&self) -> f64 {
-        self.ms(self.max_jitter)
-    }
-
-    fn ms(&self, units: u32) -> f64 {
-        f64::from(units) * 1000.0 / f64::from(self.clock.max(1))
     }
 }
 
@@ -169,8 +147,6 @@ pub struct Arrivals {
     received_prior: u64,
     duplicates: u64,
     reordered: u64,
-    strays: u64,
-    restarts: u64,
     /// The middle of the NTP time of the last SR, and when it came.
     last_sr: Option<(u32, Instant)>,
 }
@@ -194,8 +170,6 @@ impl Arrivals {
             received_prior: 0,
             duplicates: 0,
             reordered: 0,
-            strays: 0,
-            restarts: 0,
             last_sr: None,
         }
     }
@@ -216,12 +190,10 @@ impl Arrivals {
         } else if ahead <= u16::MAX - MAX_MISORDER + 1 {
             if self.awaited != Some(sequence) {
                 self.awaited = Some(sequence.wrapping_add(1));
-                self.strays += 1;
                 return Verdict::Stray;
             }
             // The first packet of the new sequence was called a stray, for it may have been one.
             let extended = (self.highest / CYCLE + 2) * CYCLE + u64::from(sequence);
-            self.restarts += 1;
             self.begin(extended);
             Verdict::Restarted { extended }
         } else {
@@ -286,8 +258,6 @@ impl Arrivals {
             lost: fates.lost,
             duplicates: self.duplicates,
             reordered: self.reordered,
-            strays: self.strays,
-            restarts: self.restarts,
             bursts: fates.bursts,
             longest_burst: fates.longest,
             jitter: self.transit.jitter(),
