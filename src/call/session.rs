@@ -170,6 +170,15 @@ impl Codec {
         }
     }
 
+    /// The rates of the sound of those codecs, each once.
+    #[must_use]
+    pub fn rates(codecs: &[Self]) -> Vec<u32> {
+        let mut rates: Vec<u32> = codecs.iter().map(|codec| codec.rate()).collect();
+        rates.sort_unstable();
+        rates.dedup();
+        rates
+    }
+
     /// The codec that a peer's payload type means: what its `a=rtpmap` says, else the reserved meaning.
     #[must_use]
     pub fn of(payload: u8, map: Option<Rtpmap<'_>>) -> Option<Self> {

@@ -6,7 +6,7 @@
 use super::exit::Exit;
 use super::phone::Unready;
 use crate::media::desk::Sink;
-use crate::media::resample::Resampler;
+use crate::media::resample::Resampling;
 use crate::media::source::{Fed, Feed};
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{FromSample, Sample, SampleFormat, SizedSample, Stream, SupportedStreamConfig};
@@ -31,7 +31,7 @@ pub(super) struct Loudspeaker {
     rate: u32,
     frames: SyncSender<Vec<i16>>,
     /// From the rate of the call.
-    resampler: Option<(u32, Resampler)>,
+    resampling: Resampling,
 }
 
 impl Card {
@@ -51,7 +51,7 @@ impl Card {
         let microphone = listen(&microphone, &config, feed).map_err(unusable("microphone"))?;
         let config = loudspeaker.default_output_config().map_err(unusable("loudspeaker"))?;
         let (frames, taken) = sync_channel(FRAMES);
-        let ear = Loudspeaker { rate: config.sample_rate(), frames, resampler: None };
+        let ear = Loudspeaker { rate: config.sample_rate(), frames, resampling: Resampling::default() };
         let loudspeaker = speak(&loudspeaker, &config, taken).map_err(unusable("loudspeaker"))?;
         Ok(Self { microphone, loudspeaker, said: Some(said), ear: Some(ear) })
     }
@@ -74,12 +74,8 @@ impl Card {
 
 impl Sink for Loudspeaker {
     fn take(&mut self, rate: u32, _: &[i16], heard: &[i16]) {
-        if self.resampler.as_ref().is_none_or(|(from, _)| *from != rate) {
-            self.resampler = Resampler::new(rate, self.rate).map(|resampler| (rate, resampler));
-        }
-        let Some((_, resampler)) = &mut self.resampler else { return };
-        let mut frame = Vec::with_capacity(resampler.most(heard.len()));
-        resampler.process(heard, &mut frame);
+        let mut frame = Vec::new();
+        self.resampling.process((rate, self.rate), heard, &mut frame);
         // A card that lags behind misses some.
         let _ = self.frames.try_send(frame);
     }
@@ -176,7 +172,7 @@ mod tests {
     #[test]
     fn the_loudspeaker_has_the_rate_of_the_card_and_never_waits() {
         let (frames, taken) = sync_channel(FRAMES);
-        let mut ear = Loudspeaker { rate: 48_000, frames, resampler: None };
+        let mut ear = Loudspeaker { rate: 48_000, frames, resampling: Resampling::default() };
         for rate in [8_000, 16_000] {
             ear.take(rate, &[], &vec![0; rate as usize / 50]);
             assert_eq!(taken.recv().unwrap().len(), 960);

@@ -50,9 +50,7 @@ impl Speech {
                         read them: --srtp-in-clear does so all the same";
             return Err(Unready::new(Exit::Usage, text));
         }
-        let mut rates: Vec<u32> = codecs.iter().map(|codec| codec.rate()).collect();
-        rates.sort_unstable();
-        rates.dedup();
+        let rates = Codec::rates(&codecs);
         let is_file = |path: &&PathBuf| path.as_os_str() != STDIO;
         if words.play.len() > 1 && words.play.iter().any(|path| !is_file(&path)) {
             return Err(Unready::new(

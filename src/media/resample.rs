@@ -95,6 +95,23 @@ impl Resampler {
     }
 }
 
+/// A [`Resampler`] whose rates may change while sound goes on, as that of a call does when its codec changes.
+#[derive(Clone, Debug, Default)]
+pub struct Resampling(Option<((u32, u32), Resampler)>);
+
+impl Resampling {
+    /// Appends what comes of `input`: nothing if a rate is not in [`RATES`].
+    pub fn process(&mut self, (from, to): (u32, u32), input: &[i16], out: &mut Vec<i16>) {
+        if self.0.as_ref().is_none_or(|(rates, _)| *rates != (from, to)) {
+            self.0 = Resampler::new(from, to).map(|resampler| ((from, to), resampler));
+        }
+        if let Some((_, resampler)) = &mut self.0 {
+            out.reserve(resampler.most(input.len()));
+            resampler.process(input, out);
+        }
+    }
+}
+
 /// All of `samples` at another rate, neither later nor longer than they were.
 ///
 /// `None` if a rate is not in [`RATES`].

@@ -1,7 +1,7 @@
 //! What our end may say: files one after the other, a tone, or what somebody feeds.
 
 use super::clip::{Clip, ClipError};
-use super::resample::Resampler;
+use super::resample::Resampling;
 use super::voice::{Filled, Source};
 use crate::time::Duration;
 use std::collections::VecDeque;
@@ -114,7 +114,8 @@ impl Feed {
     #[must_use]
     pub fn new(rate: u32) -> (Self, Fed) {
         let (pieces, taken) = sync_channel(PIECES);
-        let fed = Fed { rate, pieces: taken, ready: VecDeque::new(), resampler: None, is_over: false };
+        let fed =
+            Fed { rate, pieces: taken, ready: VecDeque::new(), resampling: Resampling::default(), is_over: false };
         (Self { rate, pieces }, fed)
     }
 
@@ -142,8 +143,8 @@ pub struct Fed {
     rate: u32,
     pieces: Receiver<Vec<i16>>,
     ready: VecDeque<i16>,
-    /// To the rate of the call, where that is another.
-    resampler: Option<(u32, Resampler)>,
+    /// To the rate of the call.
+    resampling: Resampling,
     is_over: bool,
 }
 
@@ -166,16 +167,8 @@ impl Source for Fed {
 
 impl Fed {
     fn take(&mut self, piece: &[i16], rate: u32) {
-        if rate == self.rate {
-            return self.ready.extend(piece);
-        }
-        if self.resampler.as_ref().is_none_or(|(to, _)| *to != rate) {
-            self.resampler = Resampler::new(self.rate, rate).map(|resampler| (rate, resampler));
-        }
-        if let Some((_, resampler)) = &mut self.resampler {
-            let mut converted = Vec::with_capacity(resampler.most(piece.len()));
-            resampler.process(piece, &mut converted);
-            self.ready.extend(converted);
-        }
+        let mut converted = Vec::new();
+        self.resampling.process((self.rate, rate), piece, &mut converted);
+        self.ready.extend(converted);
     }
 }

@@ -182,7 +182,7 @@ impl Webhooks {
             return Err(WebhookError::Status(response.status().as_u16()));
         }
         let mut file = Vec::new();
-        read(response, MAX_FILE, &mut file).await?;
+        read(response, MAX_FILE, WebhookError::FileTooLong, &mut file).await?;
         Ok(file)
     }
 
@@ -200,7 +200,7 @@ impl Webhooks {
         exchange.status = Some(response.status().as_u16());
         let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
         exchange.content_type = content_type.map(ToOwned::to_owned);
-        read(response, xml::MAX_BYTES, &mut exchange.body).await
+        read(response, xml::MAX_BYTES, WebhookError::TooLong, &mut exchange.body).await
     }
 
     /// The URL without its fragment. A host that is an address is checked here; a name, when it is resolved. A password is
@@ -267,10 +267,15 @@ fn builder(config: &WebhookConfig) -> ClientBuilder {
         .timeout(config.total_timeout)
 }
 
-async fn read(mut response: Response, most: usize, body: &mut Vec<u8>) -> Result<(), WebhookError> {
+async fn read(
+    mut response: Response,
+    most: usize,
+    too_long: WebhookError,
+    body: &mut Vec<u8>,
+) -> Result<(), WebhookError> {
     while let Some(chunk) = response.chunk().await.map_err(|error| told(&error))? {
         if body.len() + chunk.len() > most {
-            return Err(if most == MAX_FILE { WebhookError::FileTooLong } else { WebhookError::TooLong });
+            return Err(too_long);
         }
         body.extend_from_slice(&chunk);
     }

@@ -1,7 +1,7 @@
 //! Recordings of calls, written by a thread of their own so that no disk holds up a packet.
 
 use crate::media::desk::Sink;
-use crate::media::resample::Resampler;
+use crate::media::resample::Resampling;
 use crate::media::wav;
 use crate::time::Duration;
 use std::fs::{File, OpenOptions, Permissions};
@@ -174,7 +174,7 @@ struct Tape {
     /// That of the file; 0 before its first piece.
     rate: u32,
     /// For pieces of another rate, one channel each.
-    resamplers: Option<(u32, [Resampler; 2])>,
+    resampling: [Resampling; 2],
     frames: u64,
     recorded: Recorded,
     lost: Arc<AtomicU64>,
@@ -186,8 +186,8 @@ const FRAME: u64 = 4;
 
 impl Tape {
     fn new(out: Box<dyn Write + Send>, file: Option<File>, limit: RecordLimit, lost: Arc<AtomicU64>) -> Self {
-        let recorded = Recorded::default();
-        Self { out, file, limit, rate: 0, resamplers: None, frames: 0, recorded, lost, octets: Vec::new() }
+        let (resampling, recorded) = Default::default();
+        Self { out, file, limit, rate: 0, resampling, frames: 0, recorded, lost, octets: Vec::new() }
     }
 
     fn write(&mut self, piece: &Piece) -> io::Result<()> {
@@ -215,15 +215,10 @@ impl Tape {
 
     /// A call whose codec changes keeps the rate that its recording began with.
     fn convert(&mut self, piece: &Piece) {
-        if self.resamplers.as_ref().is_none_or(|(rate, _)| *rate != piece.rate) {
-            let channel = || Resampler::new(piece.rate, self.rate);
-            self.resamplers = channel().zip(channel()).map(|(left, right)| (piece.rate, [left, right]));
-        }
-        let Some((_, resamplers)) = &mut self.resamplers else { return };
         let mut channels = [Vec::new(), Vec::new()];
-        for (at, (resampler, out)) in resamplers.iter_mut().zip(&mut channels).enumerate() {
+        for (at, (resampling, out)) in self.resampling.iter_mut().zip(&mut channels).enumerate() {
             let channel: Vec<i16> = piece.samples.iter().skip(at).step_by(2).copied().collect();
-            resampler.process(&channel, out);
+            resampling.process((piece.rate, self.rate), &channel, out);
         }
         wav::write_stereo(&channels[0], &channels[1], &mut self.octets);
     }

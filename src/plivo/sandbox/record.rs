@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::media::FRAME;
 use crate::media::desk::Sink;
 use crate::media::quality::Levels;
-use crate::media::resample::Resampler;
+use crate::media::resample::Resampling;
 use crate::media::source::Tone;
 use crate::media::voice::{Filled, Source};
 use crate::media::wav;
@@ -69,8 +69,8 @@ pub(super) struct Tape {
     beeps: u32,
     /// That of the call when it began; 0 before.
     rate: u32,
-    /// For frames of another rate.
-    resampler: Option<(u32, Resampler)>,
+    /// From the rate of the call now to that one.
+    resampling: Resampling,
     resampled: Vec<i16>,
     levels: Levels,
     quiet: Duration,
@@ -89,7 +89,7 @@ impl Tape {
             max_length: order.max_length,
             beeps: order.beeps(),
             rate: 0,
-            resampler: None,
+            resampling: Resampling::default(),
             resampled: Vec::new(),
             levels: Levels::default(),
             quiet: Duration::ZERO,
@@ -109,18 +109,11 @@ impl Tape {
     }
 
     fn keep(&mut self, rate: u32, heard: &[i16]) {
-        let mut heard = heard;
-        if rate != self.rate {
-            if self.resampler.as_ref().is_none_or(|(from, _)| *from != rate) {
-                self.resampler = Resampler::new(rate, self.rate).map(|resampler| (rate, resampler));
-            }
-            let Some((_, resampler)) = &mut self.resampler else { return };
-            self.resampled.clear();
-            resampler.process(heard, &mut self.resampled);
-            heard = &self.resampled;
-        }
+        self.resampled.clear();
+        self.resampling.process((rate, self.rate), heard, &mut self.resampled);
         let room = self.most.saturating_sub(self.wav.len()) / 2;
-        wav::write_mono(heard.get(..room).unwrap_or(heard), &mut self.wav);
+        self.resampled.truncate(room);
+        wav::write_mono(&self.resampled, &mut self.wav);
     }
 
     fn finish(&mut self) {

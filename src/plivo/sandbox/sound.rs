@@ -149,8 +149,5 @@ async fn file(webhooks: &Webhooks, url: &str) -> Result<Sound, String> {
 }
 
 fn parse(file: &[u8]) -> Result<Sound, crate::media::clip::ClipError> {
-    let mut rates: Vec<u32> = Codec::ALL.iter().map(|codec| codec.rate()).collect();
-    rates.sort_unstable();
-    rates.dedup();
-    Sound::parse(file, &rates)
+    Sound::parse(file, &Codec::rates(Codec::ALL))
 }
