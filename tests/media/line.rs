@@ -7,6 +7,7 @@ use sipcall::media::voice::{Filled, Source, Voice};
 use sipcall::seed::Seed;
 use sipcall::table::Key;
 use sipcall::time::{Duration, Epoch, Instant};
+use sipcall::wire::rtp::RtpHeader;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -77,8 +78,11 @@ pub(crate) struct Line {
     chance: Seed,
     /// What the next packet of that end comes from instead of its own address.
     pub(crate) disguise: BTreeMap<End, SocketAddr>,
-    /// Every RTP packet that an end sent.
+    /// Every RTP packet that an end sent, and where the last one went.
     pub(crate) seen: BTreeMap<End, Vec<Vec<u8>>>,
+    pub(crate) to: BTreeMap<End, SocketAddr>,
+    /// Every RTCP packet that an end sent, and when.
+    pub(crate) reports: BTreeMap<End, Vec<(Instant, Vec<u8>)>>,
 }
 
 pub(crate) fn stream() -> StreamId {
@@ -120,6 +124,8 @@ impl Line {
             chance: Seed::new([9; 32]),
             disguise: BTreeMap::new(),
             seen: BTreeMap::new(),
+            to: BTreeMap::new(),
+            reports: BTreeMap::new(),
         }
     }
 
@@ -200,8 +206,17 @@ impl Line {
         let mut from = self.disguise.get(&end).copied().unwrap_or(addr(end));
         if rtcp {
             from.set_port(from.port() + 1);
+            self.reports.entry(end).or_default().push((self.now, packet.clone()));
         } else {
-            self.seen.entry(end).or_default().push(packet.clone());
+            let seen = self.seen.entry(end).or_default();
+            let header = |packet: &[u8]| RtpHeader::parse(packet).unwrap().0;
+            let (last, next) = (seen.last().map(|last| header(last)), header(&packet));
+            // Whatever happens, the numbers of a source go up by one (RFC 3550 §5.1).
+            if let Some(last) = last.filter(|last| last.ssrc == next.ssrc) {
+                assert_eq!(next.sequence, last.sequence.wrapping_add(1));
+            }
+            seen.push(packet.clone());
+            self.to.insert(end, to);
             if self.chance.below(1000) < self.way.lost {
                 *self.lost.entry(end).or_default() += 1;
                 return;
