@@ -165,8 +165,10 @@ fn what_broke_others_is_counted_and_no_more() {
         }
         let counts = line.close(2);
         sane(&counts);
-        assert!(counts.received.packets + counts.received.refused <= given, "{counts:?}");
-        assert!(plan.crypto.is_none() || counts.received.packets == 0, "{counts:?}");
+        let received = counts.received;
+        assert!(received.refused > given / 2 && received.packets + received.refused <= given, "{received:?}");
+        // Without its key nothing is believed.
+        assert!(plan.crypto.is_none() || received.refused == given, "{received:?} of {given}");
     }
 }
 
@@ -198,7 +200,10 @@ fn a_flood_in_the_name_of_the_peer_costs_no_memory_either() {
         }
     });
     assert!(held < 512 * 1024, "{held} octets");
-    sane(&line.close(2));
+    let counts = line.close(2);
+    sane(&counts);
+    // Sound that is longer than any is refused, and some of the rest is in sequence.
+    assert!(counts.received.refused > 0 && counts.received.packets > 0, "{counts:?}");
 }
 
 #[test]
@@ -262,6 +267,9 @@ fn a_stream_that_begins_with_a_burst_is_played_whole_but_for_what_would_be_late(
     assert!(alike > 0.9, "{alike}");
     let counts = line.close(2).received;
     assert_eq!((counts.packets, counts.lost), (150, 0), "{counts:?}");
+    // Of the burst of 1.02 s all but a bit is left out, and no more.
+    let left_out = counts.quality.unwrap().loss_percent * 1.5;
+    assert!((45.0..51.0).contains(&left_out), "{left_out} packets are left out");
 }
 
 #[test]
@@ -369,8 +377,7 @@ fn a_flood_of_keys_is_bounded_in_a_second_and_no_other_event_is_lost_by_it() {
             played += usize::from(event == MediaEvent::Played);
         }
     }
-    // As many as can be pressed in three seconds, and half as many again; one in 20 ms.
-    assert!((30..=100).contains(&keys), "{keys} keys in three seconds");
+    assert_eq!(keys, 3 * 24, "so many are believed in each of three seconds");
     assert_eq!(played, 1);
     assert_eq!(line.close(2).received.digits as usize, keys);
 }
@@ -393,7 +400,7 @@ fn reports_that_lie_change_nothing_that_we_measured() {
     let mut line = Line::connected(Codec::Pcmu, Way::default());
     line.run(12 * SECOND);
     let ours = RtpPacket::parse(&line.seen[&2][0]).unwrap().header.ssrc;
-    let honest = line.close(1);
+    line.close(1);
     let beside = SocketAddr::new(addr(1).ip(), addr(1).port() + 1);
     let ntp = (1_795_428_012_u64 + 2_208_988_800) << 32;
     let middle = (ntp >> 16) as u32;
@@ -426,8 +433,7 @@ fn reports_that_lie_change_nothing_that_we_measured() {
     assert_eq!(counts.received.lost, 0);
     assert!(counts.received.quality.unwrap().mos > 4.2, "{counts:?}");
     let told = counts.sent.reported.unwrap();
-    assert_eq!(told.lost, 0x7f_ffff, "it is what the peer says");
-    assert!(honest.received.lost == 0 && told.jitter.as_secs() < 1 << 20);
+    assert_eq!((told.lost, told.jitter.as_secs()), (0x7f_ffff, u64::from(u32::MAX / 8000)), "it is what the peer says");
 }
 
 /// Who has heard no report of ours cannot say when it came.
@@ -467,18 +473,20 @@ fn protected(suite: Suite) -> (MediaPlan, MediaPlan) {
 fn what_is_forged_replayed_cut_or_in_clear_is_refused_and_the_call_is_heard() {
     for suite in Suite::ALL {
         let (_, plan) = protected(suite);
-        let mut protector = Protector::new(&keys(suite).0);
-        let mut protect = |mut packet: Vec<u8>| {
+        // The peer's key, and ours: what is sent by that comes from nobody.
+        let mut by = [Protector::new(&keys(suite).0), Protector::new(&keys(suite).1)];
+        let mut protect = |whose: usize, mut packet: Vec<u8>| {
             let length = packet.len();
             packet.resize(length + RTP_GROWTH, 0);
-            let length = protector.protect_rtp(&mut packet, length).unwrap();
+            let length = by[whose].protect_rtp(&mut packet, length).unwrap();
             packet.truncate(length);
             packet
         };
         let (mut line, mut talker, said) = (listener(&plan), Talker::new(), voice(8000, 2 * SECOND));
         for payload in payloads(&said) {
             let clear = talker.packet(0, &payload, 160);
-            let packet = protect(clear.clone());
+            let packet = protect(0, clear.clone());
+            let looped = protect(1, clear.clone());
             let mut forged = packet.clone();
             forged[20] ^= 1;
             let cut = packet[..packet.len() - 1].to_vec();
@@ -487,18 +495,21 @@ fn what_is_forged_replayed_cut_or_in_clear_is_refused_and_the_call_is_heard() {
                 (addr(1), clear),
                 (addr(1), forged),
                 (from_anywhere, cut),
+                (from_anywhere, looped),
                 (addr(1), packet.clone()),
                 (from_anywhere, packet),
             ] {
                 line.send(from, addr(2), packet);
             }
             line.run(FRAME);
+            assert_eq!(line.to[&2], addr(1), "we send to the peer, whoever else sends");
         }
         line.run(SECOND);
         let alike = align(&said, &line.heard(2).heard, 8000).similarity;
         assert!(alike > 0.99, "{suite:?}: {alike}");
+        assert_eq!(line.seen[&2].len(), 150, "nothing that came was sent on");
         let counts = line.close(2).received;
-        assert_eq!((counts.packets, counts.refused), (100, 400), "{suite:?}: {counts:?}");
+        assert_eq!((counts.packets, counts.refused), (100, 500), "{suite:?}: {counts:?}");
         assert_eq!((counts.lost, counts.duplicate, counts.remote_seen), (0, 0, Some(addr(1))), "{suite:?}");
     }
 }
