@@ -60,11 +60,34 @@ fn sounds(recording: &[i16], reference: &[i16]) -> bool {
     found.similarity > 0.99 && found.lag_samples >= 0
 }
 
-/// Makes a call again, a few times at most, until both heard each other well: where the machine is busy with something
-/// else for longer than a jitter buffer waits, what is late is made up, and does not sound as it should.
+/// What is between silence.
+fn spoken(samples: &[i16]) -> &[i16] {
+    let is_sound = |sample: &i16| *sample != 0;
+    let end = samples.iter().rposition(is_sound).map_or(0, |last| last + 1);
+    &samples[samples.iter().position(is_sound).unwrap_or(end)..end]
+}
+
+/// Makes a call whose ends both heard each other well, as it says beside what both ends tell of it.
+///
+/// What was heard may be otherwise only where that tells why: a machine that is busy with something else for longer than
+/// a jitter buffer waits sends late, and what is late is made up. Such a call is made again, a few times at most.
 #[track_caller]
-fn unhurried(mut call: impl FnMut() -> bool) {
-    assert!((0..4).any(|_| call()), "what was heard is not what was said");
+fn unhurried(mut call: impl FnMut() -> ([Value; 2], bool)) {
+    for _ in 0..4 {
+        let (ends, sounds) = call();
+        if sounds {
+            return;
+        }
+        let ms = |end: &Value, side: &str, name: &str| end["media"][side][name].as_f64().unwrap_or_default();
+        let is_late = |end| ms(end, "sent", "late_p99_ms") > 10.0 || ms(end, "received", "jitter_max_ms") > 2.0;
+        assert!(ends.iter().any(is_late), "nothing was late, and it was not heard as it was said: {ends:?}");
+    }
+    panic!("this machine is too busy to hear anything");
+}
+
+/// The last call that a listener told the end of.
+fn ended(run: &Run) -> Value {
+    run.lines().iter().rfind(|event| event["event"] == "ended").unwrap()["call"].clone()
 }
 
 impl Home {
@@ -100,14 +123,13 @@ fn files_are_said_in_turn_for_as_long_as_they_last_and_both_ends_are_recorded() 
     unhurried(|| {
         let listener = Listener::start(&home, "--play bob.wav --record bob-call.wav --no-store --once");
         let call = home.invite(listener.at(), "--play one.wav --play two.wav --record call.wav").expect(0).json();
-        listener.end().expect(0);
-        let talk = call["talk_ms"].as_u64().unwrap();
-        assert!((800..2000).contains(&talk), "{call}");
+        let theirs = ended(&listener.end().expect(0));
         assert_eq!(call["media"]["verdict"], "two_way");
-        let (ours, theirs) = (home.recorded("call.wav"), home.recorded("bob-call.wav"));
-        assert!(sounds(&ours.said, &said) && sounds(&theirs.said, &bob));
-        assert!((800..2000).contains(&ours.ms()), "{}", ours.ms());
-        sounds(&theirs.heard, &said) && sounds(&ours.heard, &bob)
+        let (here, there) = (home.recorded("call.wav"), home.recorded("bob-call.wav"));
+        // To the sample, one file after the other; then the call is over, whatever the other side still has to say.
+        assert!(spoken(&here.said) == spoken(&said) && here.ms() >= 800);
+        assert!(spoken(&bob).starts_with(spoken(&there.said)));
+        ([call, theirs], sounds(&there.heard, &said) && sounds(&here.heard, &bob) && here.ms() < 1600)
     });
 }
 
@@ -121,13 +143,12 @@ fn an_mp3_is_said_and_each_call_of_a_listener_has_a_recording_of_its_own() {
     home.sound("voice.wav", &voice);
     unhurried(|| {
         let listener = Listener::start(&home, "--record calls.wav --no-store");
-        let call = home.invite(listener.at(), "--play tones.mp3 --record call.wav").expect(0).json();
-        assert!(call["talk_ms"].as_u64().unwrap() >= clip.duration().as_millis() as u64, "{call}");
-        assert!(sounds(&home.recorded("call.wav").said, &clip.samples));
-        home.invite(listener.at(), "--play voice.wav").expect(0);
-        listener.stop("INT").expect(130);
+        home.invite(listener.at(), "--play tones.mp3 --record call.wav").expect(0);
+        assert!(spoken(&home.recorded("call.wav").said) == spoken(&clip.samples));
+        let call = home.invite(listener.at(), "--play voice.wav").expect(0).json();
+        let theirs = ended(&listener.stop("INT").expect(130));
         assert!(home.recorded("calls.wav").ms() >= 700 && !home.path("calls-3.wav").exists());
-        sounds(&home.recorded("calls-2.wav").heard, &voice)
+        ([call, theirs], sounds(&home.recorded("calls-2.wav").heard, &voice))
     });
 }
 
@@ -190,13 +211,13 @@ fn a_codec_is_chosen_and_one_that_is_none_is_wrong_usage() {
     unhurried(|| {
         let listener = Listener::start(&home, "--record call.wav --no-store --once");
         let call = home.invite(listener.at(), "--codec g722 --play voice.wav").expect(0).json();
-        listener.end().expect(0);
+        let theirs = ended(&listener.end().expect(0));
         assert_eq!(call["media"]["codec"], "G722");
         let recorded = home.recorded("call.wav");
         assert_eq!(recorded.rate, 16_000);
         // Half of the samples are enough for what has no more than 3400 Hz.
         let heard: Vec<i16> = recorded.heard.iter().step_by(2).copied().collect();
-        align(&voice, &heard, RATE).similarity > 0.98
+        ([call, theirs], align(&voice, &heard, RATE).similarity > 0.98)
     });
     for command in ["invite sip:bob@127.0.0.1", "listen --no-register"] {
         let run = home.run(&format!("{command} --codec pcmu,g729")).expect(2);
@@ -226,10 +247,10 @@ fn what_comes_from_a_pipe_is_said_until_it_ends() {
             let words: Vec<_> = caller.get_args().map(|word| word.to_str().unwrap()).collect();
             let run = finish(start(&mut home.shell(&format!("cat {file} | \"$0\" \"$@\""), &words.join(" "))));
             let call = run.expect(0).json();
-            assert!((700..2000).contains(&call["talk_ms"].as_u64().unwrap()), "{call}");
             assert_eq!(call["outcome"]["ended_by"], "local");
-            listener.end().expect(0);
-            sounds(&home.recorded("call.wav").heard, &voice)
+            let theirs = ended(&listener.end().expect(0));
+            let recorded = home.recorded("call.wav");
+            ([call, theirs], sounds(&recorded.heard, &voice) && recorded.ms() < 1500)
         });
     }
 }
@@ -322,11 +343,12 @@ fn sound_is_encrypted_where_it_is_asked_for_and_its_keys_may_be_seen() {
         for event in ["incoming", "answered"] {
             listener.next(event);
         }
-        assert_eq!(&listener.next("ended")["call"]["media"]["srtp"], suite);
+        let theirs = listener.next("ended")["call"].clone();
+        assert_eq!(&theirs["media"]["srtp"], suite);
         // Who can do without is called in the clear.
-        let call = home.invite(listener.at(), "--talk 300ms").expect(0).json();
-        assert_eq!((&call["media"]["srtp"], &call["media"]["verdict"]), (&Value::Null, &"two_way".into()));
-        sounds(&home.recorded("call.wav").heard, &voice)
+        let clear = home.invite(listener.at(), "--talk 300ms").expect(0).json();
+        assert_eq!((&clear["media"]["srtp"], &clear["media"]["verdict"]), (&Value::Null, &"two_way".into()));
+        ([call, theirs], sounds(&home.recorded("call.wav").heard, &voice))
     });
     // Who insists is refused by who cannot.
     let plain = Listener::start(&home, "--no-store --once");
@@ -370,7 +392,7 @@ fn a_script_plays_files_presses_keys_and_hears_what_becomes_of_them() {
         for (line, note) in run.err.lines().zip(notes) {
             assert!(line.contains(note), "no `{note}` in {line}");
         }
-        sounds(&home.recorded("call.wav").heard, &hello)
+        ([call, ended(&run)], sounds(&home.recorded("call.wav").heard, &hello))
     });
 }
 
