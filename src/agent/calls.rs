@@ -217,6 +217,12 @@ pub struct CallMut<'a> {
 }
 
 impl CallMut<'_> {
+    /// Whether it is known how it will have ended: it is gone once its stream has told what it counted.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        self.agent.calls.get(self.id).is_some_and(|entry| entry.call.is_ending())
+    }
+
     /// Answers the offer that the 2xx to a call without one of ours made, as told by [`Event::SessionReceived`]: the ACK
     /// leaves with this session description. Does nothing when no answer is owed.
     pub fn provide(self, answer: Bytes) {

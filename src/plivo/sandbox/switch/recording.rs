@@ -72,9 +72,11 @@ impl Switch {
         let call_uuid = leg.call_uuid.clone();
         let name = uuid::Uuid::from_u128(id).to_string();
         let live = self.live.get_mut(&call);
+        // The end of a call ends its recording, and may be told later than that.
         let goes_on = live.is_some_and(|live| {
             live.recording = None;
-            live.ending.is_none()
+            let mut is_up = |line| agent.call(now, line).is_some_and(|call| !call.is_ending());
+            live.ending.is_none() && matches!(live.line, Line::Call(line) if is_up(line))
         });
         let recorded = Recorded {
             url: format!("{}{name}.wav", self.config.recordings),
