@@ -12,6 +12,8 @@ mod form;
 #[cfg(feature = "sandbox")]
 pub mod leg;
 #[cfg(feature = "sandbox")]
+pub mod phlo;
+#[cfg(feature = "sandbox")]
 pub mod python;
 #[cfg(feature = "sandbox")]
 pub mod reach;
