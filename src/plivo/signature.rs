@@ -231,6 +231,37 @@ mod tests {
     }
 
     #[test]
+    fn what_v3_signs_is_decoded_and_sorted_by_octets_with_a_lone_question_mark_before_a_body() {
+        let body = owned(&[
+            ("SessionStart", "2020-04-08 11:34"),
+            ("SIP-H-To", "<sip:a@b>;tag=1"),
+            ("ALegUUID", "2"),
+            ("ALegRequestUUID", "1"),
+            ("Digits", "2"),
+            ("Digits", "1"),
+        ]);
+        let concatenated = "ALegRequestUUID1ALegUUID2Digits1Digits2SIP-H-To<sip:a@b>;tag=1SessionStart2020-04-08 11:34";
+        let table = [
+            ("http://h/a", format!("http://h/a?{concatenated}")),
+            ("http://h/a?", format!("http://h/a?{concatenated}")),
+            ("http://h/a?b=2&a=%3C+%3E&b=1#rc=1", format!("http://h/a?a=< >&b=1&b=2.{concatenated}")),
+        ];
+        for (url, expected) in table {
+            assert_eq!(base_v3(Method::Post, url, &body), expected, "{url}");
+        }
+        let joined =
+            "ALegRequestUUID=1&ALegUUID=2&Digits=1&Digits=2&SIP-H-To=<sip:a@b>;tag=1&SessionStart=2020-04-08 11:34";
+        assert_eq!(base_v3(Method::Get, "http://h/a", &body), format!("http://h/a?{joined}"));
+        for (method, url, expected) in [
+            (Method::Get, "http://h/a", "http://h/a"),
+            (Method::Post, "http://h/a", "http://h/a"),
+            (Method::Post, "http://h/a?b=%31&a", "http://h/a?a=&b=1"),
+        ] {
+            assert_eq!(base_v3(method, url, &[]), expected, "{method} {url}");
+        }
+    }
+
+    #[test]
     fn any_of_several_signatures_holds_and_a_changed_byte_does_not() {
         let params = answer_params();
         let good = sign_v3(Method::Post, PLAIN, &params, NONCE, TOKEN);
