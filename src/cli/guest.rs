@@ -243,7 +243,9 @@ pub(super) fn line(event: &SandboxEvent) -> (&'static str, String) {
             let asked = format!("{} {} {url}{}", webhook.event, webhook.method, headers.concat());
             let lost = |lost: &Dropped| format!("; {} is dropped ({})", lost.header, lost.rule);
             let dropped: String = webhook.dropped.iter().map(lost).collect();
-            ("webhook", format!("{asked}: {outcome} in {} ms{dropped}", webhook.ms))
+            let notes: String = webhook.notes.iter().map(|note| format!("; {note}")).collect();
+            let tries = if webhook.attempts > 1 { format!(" at try {}", webhook.attempts) } else { String::new() };
+            ("webhook", format!("{asked}: {outcome}{tries} in {} ms{dropped}{notes}", webhook.ms))
         }
         SandboxEvent::BadXml { error, .. } => ("xml", error.clone()),
         SandboxEvent::Spoke { text, .. } => ("speaks", format!("\"{text}\"")),

@@ -1,5 +1,5 @@
 //! Everything of Plivo's (floor 5): the rules for custom headers, webhook signatures, Plivo XML, the calls that a
-//! platform makes to an application, and the HTTP side of the sandbox.
+//! platform makes to an application, as it makes them and as they are received, and the HTTP side of the sandbox.
 
 pub mod causes;
 pub mod profile;
@@ -7,6 +7,8 @@ pub mod rules;
 
 #[cfg(feature = "sandbox")]
 pub mod account;
+#[cfg(feature = "sandbox")]
+mod canned;
 #[cfg(feature = "sandbox")]
 mod form;
 #[cfg(feature = "sandbox")]
@@ -26,7 +28,11 @@ pub mod sandbox;
 #[cfg(feature = "sandbox")]
 pub mod script;
 #[cfg(feature = "sandbox")]
+pub mod seal;
+#[cfg(feature = "sandbox")]
 pub mod signature;
+#[cfg(feature = "sandbox")]
+pub mod tuning;
 #[cfg(feature = "sandbox")]
 pub mod webhook;
 #[cfg(feature = "sandbox")]

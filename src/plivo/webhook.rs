@@ -9,8 +9,11 @@ use reqwest::{Client, ClientBuilder, RequestBuilder, Response, Url};
 use tokio::time::Instant;
 
 use super::account::Credentials;
+use super::canned;
 use super::reach::{self, Refused};
-use super::signature::{Method, sign_v2, sign_v3};
+use super::seal;
+use super::signature::Method;
+use super::tuning::{Failure, Tuning};
 use super::xml;
 
 /// How [`Webhooks`] call.
@@ -20,22 +23,17 @@ pub struct WebhookConfig {
     pub credentials: Credentials,
     /// Whether hosts beyond this machine may be called.
     pub allow_net: bool,
-    /// How long a connection may take to come up.
-    pub connect_timeout: Duration,
-    /// How long the whole exchange may take.
-    pub total_timeout: Duration,
+    /// Whether the guide's answer.xml is served from memory.
+    pub canned: bool,
+    /// What holds where the fragment of a URL says nothing.
+    pub tuning: Tuning,
 }
 
 impl WebhookConfig {
-    /// Loopback only; 2 s to connect and 15 s in all, as Plivo has it.
+    /// A sandbox's: loopback only, the guide's answer.xml from memory, and Plivo's own tuning.
     #[must_use]
-    pub const fn new(credentials: Credentials) -> Self {
-        Self {
-            credentials,
-            allow_net: false,
-            connect_timeout: Duration::from_secs(2),
-            total_timeout: Duration::from_secs(15),
-        }
+    pub fn new(credentials: Credentials) -> Self {
+        Self { credentials, allow_net: false, canned: true, tuning: Tuning::default() }
     }
 }
 
@@ -46,7 +44,7 @@ pub struct Callback {
     pub event: String,
     /// How.
     pub method: Method,
-    /// Where to. A fragment (Plivo's place for tuning) is not sent.
+    /// Where to. Its fragment is how, as of [`Tuning::tuned`], and is not sent.
     pub url: String,
     /// The parameters, of [`super::leg::Leg::params`].
     pub params: Vec<(String, String)>,
@@ -73,6 +71,10 @@ pub struct Exchange {
     pub body: Vec<u8>,
     /// How long it all took, in milliseconds.
     pub ms: u64,
+    /// How often it was tried. All but these are about the last time.
+    pub attempts: u32,
+    /// What the application's owner should know.
+    pub notes: Vec<String>,
     /// Why there is no whole answer. Every status is an answer, a redirect too: none is followed.
     pub error: Option<WebhookError>,
 }
@@ -82,6 +84,14 @@ impl Exchange {
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.error.is_none() && self.status.is_some_and(|status| (200..300).contains(&status))
+    }
+
+    /// What went wrong, as far as trying again could help.
+    fn failure(&self) -> Option<Failure> {
+        match (&self.error, self.status) {
+            (None, status) => status.filter(|_| !self.is_success()).map(Failure::Status),
+            (Some(error), _) => error.failure(),
+        }
     }
 }
 
@@ -101,9 +111,15 @@ pub enum WebhookError {
     /// An address that may not be called.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// No such name.
+    #[error("{0}: check the name of the host")]
+    Unresolved(String),
     /// Nobody there.
     #[error("could not connect: {0}")]
     Connect(String),
+    /// No connection in time.
+    #[error("no connection in time")]
+    ConnectTimedOut,
     /// Not in time.
     #[error("no whole answer in time")]
     TimedOut,
@@ -121,10 +137,25 @@ pub enum WebhookError {
     BrokenOff(String),
 }
 
+impl WebhookError {
+    const fn failure(&self) -> Option<Failure> {
+        match self {
+            Self::Unresolved(_) | Self::Connect(_) | Self::ConnectTimedOut => Some(Failure::Connect),
+            Self::TimedOut | Self::BrokenOff(_) => Some(Failure::Read),
+            Self::Status(status) => Some(Failure::Status(*status)),
+            // It would be the same again.
+            Self::NotAUrl(_)
+            | Self::NotHttp
+            | Self::UserInfo
+            | Self::Refused(_)
+            | Self::TooLong
+            | Self::FileTooLong => None,
+        }
+    }
+}
+
 /// Octets of a file to be played, as Plivo has it.
 pub const MAX_FILE: usize = 10_000_000;
-/// How long Plivo reads a file.
-const FILE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The HTTP client behind the callbacks.
 #[derive(Clone, Debug)]
@@ -141,20 +172,19 @@ pub struct NoClient(#[from] reqwest::Error);
 impl Webhooks {
     /// A client that holds to `config`.
     ///
-    /// Where the machine has no certificates to trust, http still works and https fails.
-    ///
     /// # Errors
     /// [`NoClient`] when TLS cannot be set up.
     pub fn new(config: WebhookConfig) -> Result<Self, NoClient> {
         // Only the first provider of a process counts; whoever was first chose one that works.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = builder(&config).build().or_else(|_| builder(&config).tls_certs_only([]).build())?;
+        let client = build(&config, config.tuning.connect)?;
         Ok(Self { client, config })
     }
 
-    /// Makes one callback and reads its answer.
+    /// Makes one callback and reads its answer. It is tried again as its URL, or Plivo's defaults, have it.
     pub async fn call(&self, callback: Callback) -> Exchange {
         let begun = Instant::now();
+        let (tuning, notes) = self.config.tuning.of_event(&callback.event).tuned(&callback.url);
         let mut exchange = Exchange {
             event: callback.event,
             method: callback.method,
@@ -164,20 +194,40 @@ impl Webhooks {
             content_type: None,
             body: Vec::new(),
             ms: 0,
+            attempts: 0,
+            notes,
             error: None,
         };
-        exchange.error = self.attempt(&mut exchange, &callback.nonce).await.err();
+        match self.prepared(&mut exchange, tuning.connect) {
+            Ok((client, url)) if self.config.canned && take_canned(&mut exchange, &url) => drop(client),
+            Ok((client, url)) => self.attempts(&client, &url, &mut exchange, &callback.nonce, tuning).await,
+            Err(error) => exchange.error = Some(error),
+        }
         exchange.ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         exchange
     }
 
-    /// Fetches a file that is to be played. Nothing is signed or sent along, and nothing is tried again.
+    /// Fetches a file that is to be played. Nothing is signed or sent along; a fragment changes nothing.
     ///
     /// # Errors
     /// [`WebhookError`]; anything but a 2xx is one too.
     pub async fn fetch(&self, url: &str) -> Result<Vec<u8>, WebhookError> {
         let url = self.checked(&mut url.to_owned())?;
-        let response = self.client.get(url).timeout(FILE_TIMEOUT).send().await.map_err(|error| told(&error))?;
+        let mut retries = Tuning::FILE.retries;
+        loop {
+            match self.fetch_once(url.clone()).await {
+                Err(error)
+                    if retries > 0 && error.failure().is_some_and(|failure| Tuning::FILE.policy.covers(failure)) =>
+                {
+                    retries -= 1;
+                }
+                fetched => return fetched,
+            }
+        }
+    }
+
+    async fn fetch_once(&self, url: Url) -> Result<Vec<u8>, WebhookError> {
+        let response = self.client.get(url).timeout(Tuning::FILE.read).send().await.map_err(|error| told(&error))?;
         if !response.status().is_success() {
             return Err(WebhookError::Status(response.status().as_u16()));
         }
@@ -186,17 +236,51 @@ impl Webhooks {
         Ok(file)
     }
 
-    async fn attempt(&self, exchange: &mut Exchange, nonce: &str) -> Result<(), WebhookError> {
+    /// The client and the URL of a callback, a GET's parameters in it. The exchange has the URL as it is sent and signed.
+    fn prepared(&self, exchange: &mut Exchange, connect: Duration) -> Result<(Client, Url), WebhookError> {
         let mut url = self.checked(&mut exchange.url)?;
         if exchange.method == Method::Get && !exchange.params.is_empty() {
             url.query_pairs_mut().extend_pairs(&exchange.params);
         }
         exchange.url = url.to_string();
-        let request = match exchange.method {
-            Method::Get => self.client.get(url),
-            Method::Post => self.client.post(url).form(&exchange.params),
+        let client = if connect == self.config.tuning.connect {
+            self.client.clone()
+        } else {
+            // How long a connection may take is a thing of the client.
+            build(&self.config, connect).map_err(|error| WebhookError::BrokenOff(error.to_string()))?
         };
-        let response = self.signed(request, exchange, nonce).send().await.map_err(|error| told(&error))?;
+        Ok((client, url))
+    }
+
+    async fn attempts(&self, client: &Client, url: &Url, exchange: &mut Exchange, nonce: &str, tuning: Tuning) {
+        let until = Instant::now() + tuning.total;
+        loop {
+            exchange.attempts += 1;
+            (exchange.status, exchange.content_type) = (None, None);
+            exchange.body.clear();
+            let patience = tuning.read.min(until.saturating_duration_since(Instant::now()));
+            exchange.error = self.attempt(client, url.clone(), exchange, nonce, patience).await.err();
+            let covered = exchange.failure().is_some_and(|failure| tuning.policy.covers(failure));
+            if !covered || exchange.attempts > tuning.retries || Instant::now() >= until {
+                return;
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        client: &Client,
+        url: Url,
+        exchange: &mut Exchange,
+        nonce: &str,
+        patience: Duration,
+    ) -> Result<(), WebhookError> {
+        let request = match exchange.method {
+            Method::Get => client.get(url),
+            Method::Post => client.post(url).form(&exchange.params),
+        };
+        let request = self.signed(request, exchange, nonce).timeout(patience);
+        let response = request.send().await.map_err(|error| told(&error))?;
         exchange.status = Some(response.status().as_u16());
         let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
         exchange.content_type = content_type.map(ToOwned::to_owned);
@@ -230,16 +314,20 @@ impl Webhooks {
             Method::Get => &[],
             Method::Post => exchange.params.as_slice(),
         };
-        let v3 = sign_v3(exchange.method, &exchange.url, body, nonce, token);
-        let v2 = sign_v2(&exchange.url, nonce, token);
-        request
-            .header("X-Plivo-Signature-V3", &v3)
-            .header("X-Plivo-Signature-Ma-V3", v3)
-            .header("X-Plivo-Signature-V3-Nonce", nonce)
-            .header("X-Plivo-Signature-V2", &v2)
-            .header("X-Plivo-Signature-Ma-V2", v2)
-            .header("X-Plivo-Signature-V2-Nonce", nonce)
+        let headers = seal::headers(exchange.method, &exchange.url, body, nonce, token);
+        headers.into_iter().fold(request, |request, (name, value)| request.header(name, value))
     }
+}
+
+/// Answers from memory, if it can.
+fn take_canned(exchange: &mut Exchange, url: &Url) -> bool {
+    let Some(canned) = canned::answer(url, exchange.method) else { return false };
+    exchange.attempts = 1;
+    exchange.status = Some(canned.status);
+    exchange.content_type = Some("application/xml".to_owned());
+    exchange.body = canned.body.as_bytes().to_vec();
+    exchange.notes.extend(canned.note.map(ToOwned::to_owned));
+    true
 }
 
 /// The URL as it may be shown: without user and password.
@@ -256,15 +344,19 @@ fn without_user(url: &Url) -> Option<String> {
     Some(rest.into())
 }
 
-fn builder(config: &WebhookConfig) -> ClientBuilder {
+/// Where the machine has no certificates to trust, http still works and https fails.
+fn build(config: &WebhookConfig, connect: Duration) -> Result<Client, reqwest::Error> {
+    builder(config, connect).build().or_else(|_| builder(config, connect).tls_certs_only([]).build())
+}
+
+fn builder(config: &WebhookConfig, connect: Duration) -> ClientBuilder {
     Client::builder()
         .user_agent("Plivo (sipcall sandbox)")
         .redirect(reqwest::redirect::Policy::none())
         // A proxy would connect to addresses that nobody checked.
         .no_proxy()
         .dns_resolver(Arc::new(Resolver { allow_net: config.allow_net }))
-        .connect_timeout(config.connect_timeout)
-        .timeout(config.total_timeout)
+        .connect_timeout(connect)
 }
 
 async fn read(
@@ -290,8 +382,13 @@ fn told(error: &reqwest::Error) -> WebhookError {
         if let Some(refused) = deepest.downcast_ref::<Refused>() {
             return WebhookError::Refused(*refused);
         }
+        if let Some(unknown) = deepest.downcast_ref::<NoSuchName>() {
+            return WebhookError::Unresolved(unknown.to_string());
+        }
     }
-    if error.is_timeout() {
+    if error.is_connect() && error.is_timeout() {
+        WebhookError::ConnectTimedOut
+    } else if error.is_timeout() {
         WebhookError::TimedOut
     } else if error.is_connect() {
         WebhookError::Connect(deepest.to_string())
@@ -299,6 +396,11 @@ fn told(error: &reqwest::Error) -> WebhookError {
         WebhookError::BrokenOff(deepest.to_string())
     }
 }
+
+/// A name that leads nowhere.
+#[derive(Debug, thiserror::Error)]
+#[error("{} did not resolve", .0.escape_debug())]
+struct NoSuchName(String);
 
 /// Resolves a name and hands out only addresses that may be called, so that what was checked is what is connected to.
 struct Resolver {
@@ -309,7 +411,8 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let allow_net = self.allow_net;
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
+            let found: Vec<SocketAddr> = found.map_err(|_| NoSuchName(name.as_str().to_owned()))?.collect();
             let refused = found.iter().find_map(|address| reach::check(address.ip(), allow_net).err());
             let good: Vec<_> = found.into_iter().filter(|at| reach::check(at.ip(), allow_net).is_ok()).collect();
             match refused {
@@ -348,6 +451,10 @@ mod tests {
 
     /// Answers one request with `answer` and hands back the request. `None` keeps the connection open and silent.
     async fn serve(listener: TcpListener, answer: Option<Vec<u8>>) -> String {
+        serve_on(&listener, answer).await
+    }
+
+    async fn serve_on(listener: &TcpListener, answer: Option<Vec<u8>>) -> String {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut request = Vec::new();
         loop {
@@ -454,16 +561,114 @@ mod tests {
 
     #[tokio::test]
     async fn a_silent_application_is_given_up() {
-        let config = WebhookConfig { total_timeout: Duration::from_millis(50), ..config() };
-        let (_, told, _) = exchange(config, Method::Get, "/", None).await;
+        let (_, told, _) = exchange(config(), Method::Get, "/#rt=100&rc=0", None).await;
         assert!(matches!(told.error, Some(WebhookError::TimedOut)), "{:?}", told.error);
-        assert!(told.ms >= 50);
+        assert!(told.ms >= 100);
+        assert_eq!(told.attempts, 1);
+    }
+
+    /// One callback of that event to a server that gives these answers, one a connection: the requests, and what came
+    /// of it.
+    async fn tries(path: &str, answers: Vec<Option<Vec<u8>>>) -> (Vec<String>, Exchange) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}{path}", listener.local_addr().unwrap());
+        let webhooks = Webhooks::new(config()).unwrap();
+        let served = async {
+            let mut requests = Vec::new();
+            for answer in answers {
+                requests.push(serve_on(&listener, answer).await);
+            }
+            requests
+        };
+        tokio::join!(served, webhooks.call(callback(Method::Post, url)))
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_tried_again_as_often_and_after_what_the_fragment_says() {
+        let answer = |status: &str| page(status, "", status);
+        let (requests, told) =
+            tries("/a#rc=2&rp=4xx,5xx", vec![answer("500 No"), answer("404 No"), answer("200 OK")]).await;
+        assert_eq!((told.attempts, told.status, told.body.as_slice()), (3, Some(200), &b"200 OK"[..]));
+        // It is the same callback each time, so that an application can tell.
+        assert!(requests.iter().all(|request| *request == requests[0]), "{requests:?}");
+        assert!(requests[0].starts_with("POST /a HTTP"));
+
+        let (_, told) = tries("/a#rc=1&rp=all", vec![answer("500 No"), answer("503 No")]).await;
+        assert_eq!((told.attempts, told.status, told.is_success()), (2, Some(503), false));
+        let (_, told) = tries("/a", vec![answer("500 No")]).await;
+        assert_eq!((told.attempts, told.status), (1, Some(500)));
+        let (_, told) = tries("/a#rt=100&rc=1", vec![None, answer("200 OK")]).await;
+        assert_eq!((told.attempts, told.is_success()), (2, true), "{:?}", told.error);
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_tried_again_and_an_answer_url_once_more() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let webhooks = Webhooks::new(config()).unwrap();
+        for (event, fragment, attempts) in
+            [("StartApp", "", 3), ("Hangup", "", 2), ("StartApp", "#rc=0", 1), ("StartApp", "#rp=5xx,rt", 1)]
+        {
+            let url = format!("{origin}/{fragment}");
+            let told = webhooks.call(Callback { event: event.into(), ..callback(Method::Post, url) }).await;
+            assert_eq!(told.attempts, attempts, "{event} {fragment}");
+        }
+    }
+
+    #[tokio::test]
+    async fn all_tries_together_end_when_their_time_is_over() {
+        // Connections come up without anybody who reads from them.
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/#rt=200&tt=300&rc=5", silent.local_addr().unwrap());
+        let told = Webhooks::new(config()).unwrap().call(callback(Method::Post, url)).await;
+        assert!(matches!(told.error, Some(WebhookError::TimedOut)), "{:?}", told.error);
+        assert!(told.attempts <= 2 && told.ms >= 300, "{} in {} ms", told.attempts, told.ms);
+    }
+
+    #[tokio::test]
+    async fn a_time_to_connect_of_its_own_and_a_wrong_setting_do_no_harm() {
+        let (_, told) = tries("/a#ct=500&rt=50", vec![page("200 OK", "", "")]).await;
+        assert!(told.is_success());
+        assert_eq!(told.notes, ["#rt=50 is left out of account: write rt=100 to 40000"]);
+    }
+
+    #[tokio::test]
+    async fn the_guides_answer_is_served_from_memory_and_takes_no_post() {
+        let url = "https://s3.amazonaws.com/static.plivo.com/answer.xml#rc=1";
+        let webhooks = Webhooks::new(config()).unwrap();
+        let told = webhooks.call(callback(Method::Get, url.to_owned())).await;
+        assert!(told.is_success() && String::from_utf8_lossy(&told.body).contains("Congratulations!"));
+        assert!(told.url.contains("&X-PH-Test=Sample") && !told.url.contains('#'), "{}", told.url);
+        let told = webhooks.call(callback(Method::Post, url.to_owned())).await;
+        assert_eq!(told.status, Some(405));
+        assert!(told.notes[0].contains("set answer_method to GET"), "{:?}", told.notes);
+    }
+
+    #[tokio::test]
+    async fn a_file_is_fetched_once_more_after_any_failure() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/a.wav", listener.local_addr().unwrap());
+        let webhooks = Webhooks::new(config()).unwrap();
+        let served = async {
+            serve_on(&listener, page("500 No", "", "")).await;
+            serve_on(&listener, page("200 OK", "", "RIFF")).await;
+        };
+        let (file, ()) = tokio::join!(webhooks.fetch(&url), served);
+        assert_eq!(file.unwrap(), b"RIFF");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_does_not_resolve_is_told_as_such() {
+        let webhooks = Webhooks::new(config()).unwrap();
+        let told = webhooks.call(callback(Method::Post, "http://nowhere.invalid/".to_owned())).await;
+        assert!(matches!(told.error, Some(WebhookError::Unresolved(_))), "{:?}", told.error);
     }
 
     #[tokio::test]
     async fn an_answer_cut_short_is_no_success() {
         let cut = b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n<Response/>".to_vec();
-        let (_, told, _) = exchange(config(), Method::Get, "/", Some(cut)).await;
+        let (_, told, _) = exchange(config(), Method::Get, "/#rc=0", Some(cut)).await;
         assert!(matches!(told.error, Some(WebhookError::BrokenOff(_))), "{:?}", told.error);
         assert!(!told.is_success());
     }

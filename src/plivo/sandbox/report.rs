@@ -29,8 +29,12 @@ pub struct Webhook {
     pub status: Option<u16>,
     /// How long it took, in milliseconds.
     pub ms: u64,
+    /// How often it was tried.
+    pub attempts: u32,
     /// Why there is no whole answer.
     pub error: Option<String>,
+    /// What the application's owner should know.
+    pub notes: Vec<String>,
     /// The custom headers that did not come along.
     pub dropped: Vec<Dropped>,
 }
@@ -61,6 +65,8 @@ impl Webhook {
             params: exchange.params.clone(),
             status: exchange.status,
             ms: exchange.ms,
+            attempts: exchange.attempts,
+            notes: exchange.notes.clone(),
             error: exchange.error.as_ref().map(ToString::to_string),
             dropped,
         }
@@ -74,7 +80,7 @@ impl Webhook {
             self.dropped.iter().map(|lost| json!({ "header": lost.header, "rule": lost.rule })).collect();
         json!({
             "event": self.event, "method": self.method, "url": self.url, "params": params, "status": self.status,
-            "ms": self.ms, "error": self.error, "dropped": dropped,
+            "ms": self.ms, "attempts": self.attempts, "error": self.error, "notes": self.notes, "dropped": dropped,
         })
     }
 }
