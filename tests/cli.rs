@@ -50,5 +50,8 @@ mod sound;
 #[path = "cli/unwritten.rs"]
 mod unwritten;
 
+#[path = "cli/webhooks.rs"]
+mod webhooks;
+
 #[path = "cli/wrong.rs"]
 mod wrong;

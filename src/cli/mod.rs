@@ -2,6 +2,7 @@
 
 mod address;
 mod advice;
+mod answer_url;
 pub mod args;
 mod ask;
 mod bench;
@@ -27,5 +28,6 @@ mod run;
 mod sandbox;
 mod sound;
 pub mod target;
+mod webhook;
 
 pub use run::run;

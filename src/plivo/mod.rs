@@ -20,9 +20,13 @@ pub mod python;
 #[cfg(feature = "sandbox")]
 pub mod reach;
 #[cfg(feature = "sandbox")]
+pub mod received;
+#[cfg(feature = "sandbox")]
 pub mod request;
 #[cfg(feature = "sandbox")]
 pub mod rest;
+#[cfg(feature = "sandbox")]
+pub mod sample;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 #[cfg(feature = "sandbox")]

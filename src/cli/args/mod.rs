@@ -1,5 +1,6 @@
 //! The command line. What is here exists; what does not exist yet is not here.
 
+mod answer_url;
 mod bench;
 mod calls;
 mod config;
@@ -12,7 +13,9 @@ mod request;
 mod sandbox;
 mod shared;
 mod sound;
+mod webhook;
 
+pub use answer_url::AnswerUrlArgs;
 pub use bench::BenchArgs;
 pub use calls::CallsCommand;
 pub use config::ConfigCommand;
@@ -25,6 +28,7 @@ pub use request::{MessageArgs, RequestArgs};
 pub use sandbox::SandboxArgs;
 pub use shared::{Ask, Kept, Shown, Way, Who};
 pub use sound::{DigitMode, Sound, codecs, media_timeout, srtp};
+pub use webhook::{Kind, ReplayArgs, SendArgs, WebhookCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -113,6 +117,11 @@ pub enum Command {
     Calls(CallsCommand),
     /// Runs a Plivo on this machine: registrar, SIP side, Calls API, webhooks, XML
     Sandbox(Box<SandboxArgs>),
+    /// Runs a webhook server: prints each request with its custom headers, checks its signature, returns XML
+    AnswerUrl(Box<AnswerUrlArgs>),
+    /// Sends callbacks to your own application without any call, and judges its answers
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Measures how fast messages are read, your own or six common ones
     Bench(BenchArgs),
     /// Writes, shows and finds the configuration
@@ -156,6 +165,10 @@ impl Cli {
             Command::Calls(CallsCommand::List { store, .. } | CallsCommand::Show { store, .. }) => {
                 set("store", store.clone());
             }
+            Command::Webhook(WebhookCommand::Send(send)) => {
+                set("header-rules", send.header_rules.map(|rules| rules.to_string()));
+            }
+            Command::AnswerUrl(_) | Command::Webhook(WebhookCommand::Replay(_)) => {}
             Command::Parse(_) | Command::Sandbox(_) | Command::Bench(_) | Command::Config(_) => {}
         }
         settings
@@ -260,6 +273,15 @@ mod tests {
             "sipcall sandbox --endpoint :secret",
             "sipcall sandbox --endpoint a@b:secret",
             "sipcall register --remove-all --query",
+            "sipcall answer-url --speak a --xml b",
+            "sipcall answer-url --sip-headers a=b",
+            "sipcall answer-url --public-url example.com",
+            "sipcall webhook send answer",
+            "sipcall webhook send dial --to http://h/",
+            "sipcall webhook send answer --to h/",
+            "sipcall webhook send answer --to http://h/ --method PUT",
+            "sipcall webhook send answer --to http://h/ From",
+            "sipcall webhook replay",
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.exit_code() == 2 || line == "sipcall", "{line}");
