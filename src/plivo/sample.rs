@@ -40,11 +40,11 @@ impl Sample {
     /// The parameters, in the order in which they are sent.
     #[must_use]
     pub fn params(&self) -> Vec<(String, String)> {
-        let leg = self.leg();
+        let (leg, cause) = (self.leg(), self.cause());
         let ended = Ended {
-            cause: self.cause(),
+            cause,
             source: Source::Caller,
-            answered_ms: Some(self.now_ms.saturating_sub(30_000)),
+            answered_ms: is_of_answered(cause).then(|| self.now_ms.saturating_sub(30_000)),
             ended_ms: self.now_ms,
         };
         let mut params = leg.params(match self.occasion {
@@ -101,6 +101,11 @@ impl Sample {
         const OF_EVERY_CALLBACK: [&str; 6] = ["From", "To", "Direction", "CallUUID", "RequestUUID", "CallStatus"];
         self.given.iter().all(|(name, _)| OF_EVERY_CALLBACK.contains(&name.as_str()))
     }
+}
+
+/// Whether calls end so that were answered: by BYE, or because what was asked for in them failed.
+const fn is_of_answered(cause: Cause) -> bool {
+    matches!(cause.code, 4000..=4999 | 6000 | 6020 | 7011..=8999 | 9100..)
 }
 
 fn set(params: &mut Vec<(String, String)>, name: &str, value: &str) {
@@ -160,6 +165,7 @@ mod tests {
         assert_eq!(value(&outbound, "ALegUUID"), Some("mine"));
         let busy = params(Occasion::Hangup, &[("HangupCauseCode", "3010")]);
         assert_eq!(value(&busy, "HangupCauseName"), Some("Busy Line"));
+        assert_eq!((value(&busy, "CallStatus"), value(&busy, "AnswerTime")), (Some("busy"), None));
         let unknown = params(Occasion::Hangup, &[("HangupCauseCode", "1")]);
         assert_eq!(
             (value(&unknown, "HangupCauseCode"), value(&unknown, "HangupCause")),

@@ -165,7 +165,7 @@ fn a_callback_without_a_call_reaches_the_answer_url_signed_and_is_answered_with_
         apart.starts_with("    X-PH-Test  Sample\n    X-PH-b     2\n  SIP headers\n    SIP-H-To  <sip:"),
         "{apart}"
     );
-    assert!(answer.contains("signature  signature holds (V3)\nanswer     200, "), "{answer}");
+    assert!(answer.contains("signed     signature holds (V3)\nanswer     200, "), "{answer}");
     assert!(hangup.contains("HangupCauseName  Normal Hangup\n") && hangup.contains("holds (V3)"), "{hangup}");
     assert!(!run.out.contains(TOKEN) && run.err.is_empty(), "{run:?}");
 }
@@ -182,14 +182,14 @@ fn a_signature_that_does_not_hold_is_told_with_the_url_that_was_checked() {
         let mut command = home.command(&format!("webhook send answer --to {}/answer", server.url));
         finish(start(command.env("PLIVO_AUTH_TOKEN", "another"))).expect(0);
         let out = server.stop("INT").expect(0).out;
-        assert!(out.contains(&format!("signature  does not hold for {checked}\nhint       {hint}")), "{out}");
+        assert!(out.contains(&format!("signed     signature does not hold for {checked}\nhint       {hint}")), "{out}");
     }
     let server = Server::of(&mut home.command("answer-url --http 127.0.0.1:0"));
     plivo(&home, &format!("webhook send answer --to {}/", server.url)).expect(0);
     say(&server.url, "GET / HTTP/1.0\r\n\r\n");
     let out = server.stop("INT").expect(0).out;
-    assert!(out.contains("signature  not checked: PLIVO_AUTH_TOKEN is not set\n"), "{out}");
-    assert!(out.contains("signature  no signature\n"), "{out}");
+    assert!(out.contains("signed     not checked: PLIVO_AUTH_TOKEN is not set\n"), "{out}");
+    assert!(out.contains("signed     no signature\n"), "{out}");
 }
 
 #[test]

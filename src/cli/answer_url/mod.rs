@@ -203,7 +203,7 @@ fn show(told: Told, shelf: Option<&mut Shelf>, is_public: bool, printer: &mut Pr
     if printer.format() == OutputFormat::Text {
         printer.step(received.method.as_str(), &received.target);
         show::params(printer, received.params());
-        printer.step("signature", &said(verdict.as_ref()));
+        printer.step("signed", &said(verdict.as_ref()));
         hint.into_iter().for_each(|hint| printer.step("hint", hint));
         printer.step("answer", &format!("{}, {} bytes in {ms} ms", answer.status, answer.body.len()));
     } else {
@@ -223,7 +223,7 @@ fn said(verdict: Option<&Verdict>) -> String {
         None => "not checked: PLIVO_AUTH_TOKEN is not set".to_owned(),
         Some(Verdict::Missing) => "no signature".to_owned(),
         Some(Verdict::Holds(version)) => format!("signature holds ({})", version.as_str()),
-        Some(Verdict::Wrong { url, .. }) => format!("does not hold for {url}"),
+        Some(Verdict::Wrong { url, .. }) => format!("signature does not hold for {url}"),
     }
 }
 

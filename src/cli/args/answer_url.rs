@@ -15,12 +15,13 @@ Examples:
   sipcall answer-url --public-url https://example.ngrok.app --output jsonl
   sipcall answer-url --exec ./answer.sh
 
-Every path takes GET and POST. Without a flag that says what to answer, the custom headers that came are spoken.
-Signatures are checked when PLIVO_AUTH_TOKEN is set: V3, or V2 where a request carries no V3.
+Every path takes GET and POST. Without a flag that says what to answer, the custom headers that came
+are spoken. Signatures are checked when PLIVO_AUTH_TOKEN is set: V3, or V2 where there is no V3.
 
-CMD of --exec is run by sh -c for each request. Its stdin gets the request as a line of JSON, as --output jsonl
-prints it (.params holds the parameters); its stdout is the XML. It has 15 seconds and 100 KB: beyond that, or if
-it fails, the answer is 500. Ctrl-C ends it with 0. 7: the port is in use. 23: a request could not be saved.")]
+CMD of --exec is run by sh -c for each request. Its stdin gets the request as a line of JSON, as
+--output jsonl prints it (`params` holds the parameters); its stdout is the XML. It has 15 seconds and
+100 KB: beyond that, or if it fails, the answer is 500.
+Ctrl-C ends it with 0. 7: the port is in use. 23: a request could not be saved.")]
 pub struct AnswerUrlArgs {
     /// Where it listens; port 0 asks for a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:5000", value_parser = address)]

@@ -33,16 +33,17 @@ pub enum Kind {
 #[command(after_help = "\
 Examples:
   sipcall webhook send answer --to http://127.0.0.1:5000/answer -H Test=Sample
-  sipcall webhook send answer --to http://127.0.0.1:5000/answer --method GET From=14155550100 Direction=inbound
+  sipcall webhook send answer --to http://127.0.0.1:5000/answer --method GET Direction=inbound
   sipcall webhook send action --to http://127.0.0.1:5000/menu Digits=2
-  sipcall webhook send hangup --to http://127.0.0.1:5000/hangup HangupCauseCode=3010 CallStatus=busy
+  sipcall webhook send hangup --to http://127.0.0.1:5000/hangup HangupCauseCode=3010
   sipcall webhook send answer --to http://127.0.0.1:5000/answer#rt=3000&rc=3&rp=5xx
 
-It is signed (V3 and V2) with PLIVO_AUTH_TOKEN, or with a token made up and printed. ParentAuthID is PLIVO_AUTH_ID.
-The fragment of the URL is Plivo's: ct, rt, tt (milliseconds), rc and rp say how long to wait and when to try again.
+It is signed (V3 and V2) with PLIVO_AUTH_TOKEN, or with a token that is made up and printed.
+ParentAuthID is PLIVO_AUTH_ID. The fragment of the URL is Plivo's: ct, rt and tt (milliseconds) say how
+long to wait, rc and rp how often and after what to try again.
 
-Exit codes: 0 if Plivo could use the answer: a 2xx, and for answer and action XML of that content type;
-70 if not. 6, 7, 28: there was no host, no connection, no answer in time.")]
+Exit codes: 0 if Plivo could use the answer: a 2xx, and for answer and action XML of that content
+type; 70 if not. 6, 7, 28: there was no such host, no connection, no answer in time. 8: it broke off.")]
 pub struct SendArgs {
     /// What happened
     #[arg(value_enum)]
@@ -71,8 +72,8 @@ Examples:
   sipcall webhook replay requests/20261123T100000.123Z-1-StartApp.json
   sipcall webhook replay first.json second.json --to http://127.0.0.1:8000/answer
 
-Method and parameters are the saved ones, the signature is new. The exit code is that of the first callback whose
-answer Plivo could not use, as of `sipcall webhook send`.")]
+Method and parameters are the saved ones, the signature is new. The exit code is that of the first
+callback whose answer Plivo could not use, as of `sipcall webhook send`.")]
 pub struct ReplayArgs {
     /// Files of `sipcall answer-url --save`, sent in this order; - is stdin
     #[arg(value_name = "FILE", required = true)]

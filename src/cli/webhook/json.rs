@@ -115,9 +115,15 @@ impl WebhookJson {
         self
     }
 
-    /// A callback that was sent. `xml` is what its answer says, where Plivo would run that.
+    /// A callback that was sent. `xml` is what its answer says, where Plivo would run that; `error` is why Plivo could
+    /// not use the answer.
     #[must_use]
-    pub(in crate::cli) fn sent(exchange: &Exchange, xml: Option<&Result<usize, XmlError>>, at_unix_ms: u64) -> Self {
+    pub(in crate::cli) fn sent(
+        exchange: &Exchange,
+        xml: Option<&Result<usize, XmlError>>,
+        error: Option<String>,
+        at_unix_ms: u64,
+    ) -> Self {
         let is_form = exchange.method == Method::Post;
         Self {
             schema: SCHEMA,
@@ -144,7 +150,7 @@ impl WebhookJson {
                     json!({ "valid": false, "line": line, "column": column, "fault": fault.to_string() })
                 }
             },
-            error: exchange.error.as_ref().map(ToString::to_string),
+            error,
             notes: exchange.notes.clone(),
         }
     }

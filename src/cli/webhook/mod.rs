@@ -159,7 +159,7 @@ fn tell(exchange: &Exchange, judged: &Judged, at_unix_ms: u64, printer: &mut Pri
             printer.step("xml", &format!("valid, {elements}"));
         }
     } else {
-        printer.json(&WebhookJson::sent(exchange, judged.xml.as_ref(), at_unix_ms));
+        printer.json(&WebhookJson::sent(exchange, judged.xml.as_ref(), judged.why.clone(), at_unix_ms));
     }
     for note in &exchange.notes {
         printer.note(note);
