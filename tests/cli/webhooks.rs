@@ -253,6 +253,7 @@ fn the_xml_of_the_flags_is_held_to_plivos_rules_at_the_start() {
         assert!(answer.starts_with("HTTP/1.0 200 OK\r\ncontent-type: application/xml\r\n"), "{answer}");
         assert!(answer.contains(expected), "{answer}");
     }
+    told(&home.run("answer-url --http 127.0.0.1:0 --save answer.xml"), 23, &["--save: answer.xml"]);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     told(&home.run(&format!("answer-url --http {}", taken.local_addr().unwrap())), 7, &["--http"]);
 }
@@ -382,4 +383,52 @@ fn a_token_is_told_only_when_it_is_made_up() {
     assert_eq!(made.len(), 40, "{}", run.err);
     let known = plivo(&home, &line).expect(0);
     assert!(!known.out.contains(TOKEN) && known.err.is_empty(), "{known:?}");
+}
+
+/// Plivo's own validators, as an application uses them: says for each request what they say.
+const VALIDATORS: &str = r#"
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import parse_qs
+from plivo.utils import validate_signature
+from plivo.utils.signature_v3 import validate_v3_signature
+
+class Handler(BaseHTTPRequestHandler):
+    def answer(self):
+        body = self.rfile.read(int(self.headers.get('content-length') or 0)).decode()
+        url = 'http://' + self.headers['Host'] + self.path
+        params = {name: values[0] if len(values) == 1 else values for name, values in parse_qs(body).items()}
+        def header(name):
+            return self.headers['X-Plivo-Signature-' + name]
+        valid = [validate_v3_signature(self.command, url, header('V3-Nonce'), sys.argv[1], header(name), dict(params))
+                 for name in ('V3', 'Ma-V3')]
+        valid += [validate_signature(url, header('V2-Nonce'), header(name), sys.argv[1]) for name in ('V2', 'Ma-V2')]
+        self.send_response(200 if all(valid) else 403)
+        self.end_headers()
+    do_GET = do_POST = answer
+
+server = HTTPServer(('127.0.0.1', 0), Handler)
+print('http://127.0.0.1:%d' % server.server_port, flush=True)
+server.serve_forever()
+"#;
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn plivos_own_validators_accept_what_is_sent() {
+    let python = |program: &str| {
+        let mut python = Command::new("python3");
+        python.args(["-c", program, TOKEN]).env("PYTHONDONTWRITEBYTECODE", "1");
+        python
+    };
+    if !python("import plivo").output().is_ok_and(|output| output.status.success()) {
+        return eprintln!("SKIPPED: python3 with the package plivo is not installed");
+    }
+    let server = Server::of(&mut python(VALIDATORS));
+    let home = Home::new();
+    for method in ["GET", "POST"] {
+        for path in ["/a", "/a?v=1&x=%20y", "/", "", "/a/?b=2&b=1#rc=0"] {
+            let line = format!("webhook send hangup --method {method} --to {}{path} -H Test=Sample", server.url);
+            plivo(&home, &line).expect(0);
+        }
+    }
 }

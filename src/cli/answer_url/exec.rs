@@ -8,16 +8,15 @@ use std::process::{ExitStatus, Stdio};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdout, Command};
 
-/// How long a command has: what Plivo waits for XML, by its own account.
-const PATIENCE: Duration = Duration::from_secs(15);
 /// What a command that has ended may have left in its pipe is there at once.
 const REST: Duration = Duration::from_millis(50);
 
-/// Runs it in a process group of its own, of which nothing is left behind. `request` is a line.
+/// Runs it in a process group of its own, of which nothing is left behind, for no longer than `patience`. `request` is a
+/// line.
 ///
 /// # Errors
 /// Why there is no answer.
-pub(super) async fn run(command: &str, request: String) -> Result<Vec<u8>, String> {
+pub(super) async fn run(command: &str, request: String, patience: Duration) -> Result<Vec<u8>, String> {
     let mut child = Command::new("sh");
     child.arg("-c").arg(command).env_remove("SIPCALL_PASSWORD").process_group(0).kill_on_drop(true);
     let child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
@@ -31,9 +30,9 @@ pub(super) async fn run(command: &str, request: String) -> Result<Vec<u8>, Strin
         drop(stdin);
     };
     let work = async { tokio::join!(told, outcome(&mut child, stdout)).1 };
-    let (status, out) = tokio::time::timeout(PATIENCE, work)
+    let (status, out) = tokio::time::timeout(patience, work)
         .await
-        .map_err(|_| format!("it has not ended within {} s", PATIENCE.as_secs()))??;
+        .map_err(|_| format!("it has not ended within {} s", patience.as_secs()))??;
     if status.success() { Ok(out) } else { Err(format!("it failed: {status}")) }
 }
 
@@ -66,5 +65,29 @@ struct Group(Pid);
 impl Drop for Group {
     fn drop(&mut self) {
         let _ = killpg(self.0, Signal::SIGKILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run_for(command: &str, patience: Duration) -> Result<Vec<u8>, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(run(command, "{}\n".to_owned(), patience))
+    }
+
+    #[test]
+    fn a_command_has_so_much_time_and_room_and_no_more() {
+        let long = Duration::from_secs(20);
+        assert_eq!(run_for("cat", long).unwrap(), b"{}\n");
+        assert_eq!(
+            run_for("echo; exec sleep 600", Duration::from_millis(100)),
+            Err("it has not ended within 0 s".into())
+        );
+        let print = |bytes: usize| format!("head -c {bytes} /dev/zero");
+        assert_eq!(run_for(&print(MAX_BYTES), long).map(|out| out.len()), Ok(MAX_BYTES));
+        assert!(run_for(&print(MAX_BYTES + 1), long).is_err());
+        assert!(run_for("kill -9 $$", long).unwrap_err().contains("signal: 9"));
     }
 }

@@ -8,11 +8,14 @@ use crate::plivo::received::{Received, is_question};
 use crate::plivo::rules::{self, PREFIX, RuleSet, is_prefixed};
 use crate::plivo::xml;
 use crate::report::text::clipped;
+use crate::time::Duration;
 use crate::wire::UriBuf;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+/// How long a command has: what Plivo waits for XML, by its own account.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// How much of the custom headers is spoken, in characters.
 const SPOKEN: usize = 1_000;
 
@@ -65,7 +68,7 @@ impl Answers {
         match self {
             Self::Xml(xml) => good(xml.clone()),
             Self::Headers => good(headers(received).into_bytes()),
-            Self::Exec(command) => match exec::run(command, json()).await {
+            Self::Exec(command) => match exec::run(command, json(), PATIENCE).await {
                 Ok(body) => {
                     let fault = is_question(received.event()).then(|| xml::parse(&body).err()).flatten();
                     Answer { fault: fault.map(|fault| format!("the XML of --exec: {fault}")), ..good(body) }

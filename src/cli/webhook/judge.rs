@@ -27,7 +27,7 @@ pub(super) fn judge(exchange: &Exchange) -> Judged {
             let cause = if exchange.event == "StartApp" { error.cause() } else { of_action(error) };
             (Exit::Assertion, Some(format!("{error} ({cause})")))
         }
-        (None, _, Some(Ok(_))) if !is_xml(exchange.content_type.as_deref()) => {
+        (None, _, Some(Ok(_))) if !exchange.is_xml() => {
             let is = exchange.content_type.as_deref().map_or_else(String::new, |is| format!(", not {is}"));
             (
                 Exit::Assertion,
@@ -55,11 +55,6 @@ fn named(code: u16) -> String {
 fn of_action(error: &XmlError) -> causes::Cause {
     let cause = error.cause();
     if cause == causes::INVALID_ANSWER_XML { causes::by_code(8012).unwrap_or(cause) } else { cause }
-}
-
-fn is_xml(content_type: Option<&str>) -> bool {
-    let essence = content_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("text/xml") || essence.eq_ignore_ascii_case("application/xml")
 }
 
 const fn of_error(error: &WebhookError) -> Exit {

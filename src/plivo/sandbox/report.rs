@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
 use crate::plivo::causes::{Cause, Source};
+use crate::plivo::received::is_question;
 use crate::plivo::rules::Broken;
 use crate::plivo::webhook::Exchange;
 
@@ -66,7 +67,7 @@ impl Webhook {
             status: exchange.status,
             ms: exchange.ms,
             attempts: exchange.attempts,
-            notes: exchange.notes.clone(),
+            notes: exchange.notes.iter().cloned().chain(mistyped(exchange)).collect(),
             error: exchange.error.as_ref().map(ToString::to_string),
             dropped,
         }
@@ -83,6 +84,13 @@ impl Webhook {
             "ms": self.ms, "attempts": self.attempts, "error": self.error, "notes": self.notes, "dropped": dropped,
         })
     }
+}
+
+/// The real platform takes XML by its content type; this one runs it and says so.
+fn mistyped(exchange: &Exchange) -> Option<String> {
+    let wanted = is_question(Some(&exchange.event)) && exchange.is_success() && !exchange.is_xml();
+    let is = exchange.content_type.as_deref().map_or("without a content type".to_owned(), |is| format!("as {is}"));
+    wanted.then(|| format!("the XML came {is}: Plivo wants it as application/xml"))
 }
 
 /// What the platform knows of one call.
