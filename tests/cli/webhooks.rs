@@ -348,7 +348,7 @@ fn nobody_there_and_silence_have_codes_of_their_own() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let send = |url: &str| plivo(&home, &format!("webhook send answer --to {url}"));
     told(&send(&format!("http://{closed}/")), 7, &["could not connect", "(tried 3 times)"]);
-    told(&send("http://nowhere.invalid/#rc=0"), 6, &["nowhere.invalid did not resolve"]);
+    told(&send("http://nowhere..example/#rc=0"), 6, &["nowhere..example does not resolve"]);
     told(&send("http://169.254.169.254/"), 2, &["never called"]);
     told(&send("http://user:pw@127.0.0.1/"), 2, &["take user and password out"]);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -32,10 +32,10 @@ pub struct AnswerUrlArgs {
     /// Answers with this file of Plivo XML
     #[arg(long, value_name = "FILE", group = "answer")]
     pub xml: Option<PathBuf>,
-    /// Answers with a <Speak> of this text
+    /// Answers by saying this text (Speak)
     #[arg(long, value_name = "TEXT", group = "answer")]
     pub speak: Option<String>,
-    /// Answers with a <Dial> of this endpoint or number
+    /// Answers by calling this endpoint or number (Dial)
     #[arg(long, value_name = "URI", group = "answer")]
     pub dial: Option<String>,
     /// Custom headers for whom it dials: NAME=VALUE, several with commas between

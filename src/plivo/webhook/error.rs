@@ -87,5 +87,5 @@ pub(super) fn told(error: &reqwest::Error) -> WebhookError {
 
 /// A name that leads nowhere.
 #[derive(Debug, thiserror::Error)]
-#[error("{} did not resolve", .0.escape_debug())]
+#[error("{} does not resolve", .0.escape_debug())]
 pub(super) struct NoSuchName(pub(super) String);
