@@ -84,6 +84,8 @@ fn settings(args: &SandboxArgs, config: &Config) -> Result<SandboxConfig, Unread
         credentials,
         callee: args.callee.clone(),
         allow_net: args.allow_net,
+        numbers: args.number.iter().cloned().collect(),
+        verified: args.trial.then(|| args.verified.iter().cloned().collect()),
         seed: args.seed.map(|seed| std::array::from_fn(|at| seed.to_le_bytes()[at % 8])),
         ..SandboxConfig::default()
     })

@@ -73,6 +73,9 @@ pub enum ApiError {
     /// 401: no credentials, or wrong ones.
     #[error("authentication failed: check the auth id and auth token")]
     Unauthorized,
+    /// 403: a trial account may not call that number.
+    #[error("trial accounts call verified numbers only: {0} is not verified")]
+    Unverified(String),
     /// 404: no such thing.
     #[error("{0} not found")]
     NotFound(&'static str),
@@ -91,6 +94,7 @@ impl ApiError {
         match self {
             Self::Missing(_) | Self::Invalid { .. } | Self::Body => 400,
             Self::Unauthorized => 401,
+            Self::Unverified(_) => 403,
             Self::NotFound(_) => 404,
             Self::Method => 405,
             Self::TooMany => 429,

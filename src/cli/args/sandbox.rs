@@ -1,18 +1,15 @@
 //! The words of `sipcall sandbox`.
 
 use super::shared::{address, http_url};
+use crate::plivo::sandbox::{MAGIC, NUMBERS, Reaches, digits};
 use clap::Args;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// `sipcall sandbox`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "\
-Examples:
-  sipcall sandbox
-  sipcall sandbox --sip 127.0.0.1:0 --http 127.0.0.1:0 --ready-file ready.json
-  sipcall sandbox --endpoint alice:wonderland --answer-url http://127.0.0.1:5000/answer
-  sipcall sandbox --callee bob -- python3 make_call.py")]
+#[command(after_help = after_help())]
 pub struct SandboxArgs {
     /// Where its SIP side listens, UDP and TCP [default: 127.0.0.1:5060; a free port with CMD]
     #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
@@ -32,6 +29,15 @@ pub struct SandboxArgs {
     /// What an endpoint's own call does: a file of Plivo XML
     #[arg(long, value_name = "FILE")]
     pub answer_xml: Option<PathBuf>,
+    /// Who is reached by a number: sip:USER, a SIP status, or a magic destination (below). Repeatable
+    #[arg(long, value_name = "NUMBER=CALLEE", value_parser = reached)]
+    pub number: Vec<(String, Reaches)>,
+    /// A trial account: it calls verified numbers and SIP addresses, and no others
+    #[arg(long)]
+    pub trial: bool,
+    /// A number that the trial account may call. Repeatable
+    #[arg(long, value_name = "NUMBER", requires = "trial", value_parser = number)]
+    pub verified: Vec<String>,
     /// Lets webhooks beyond this machine be called
     #[arg(long)]
     pub allow_net: bool,
@@ -53,6 +59,35 @@ pub struct SandboxArgs {
     /// A command to run with the sandbox as its Plivo; the sandbox ends with it, and with its code
     #[arg(last = true, value_name = "CMD")]
     pub run: Vec<String>,
+}
+
+/// The examples, and the tables of what can be called.
+fn after_help() -> String {
+    let mut help = "\
+Examples:
+  sipcall sandbox
+  sipcall sandbox --sip 127.0.0.1:0 --http 127.0.0.1:0 --ready-file ready.json
+  sipcall sandbox --endpoint alice:wonderland --answer-url http://127.0.0.1:5000/answer
+  sipcall sandbox --number +12025551234=busy --number +12025551235=sip:alice
+  sipcall sandbox --callee bob -- python3 make_call.py
+
+Magic destinations, as sip:echo@phone.plivo.com, and numbers:
+"
+    .to_owned();
+    let magic = MAGIC.iter().map(|magic| (magic.name, magic.does));
+    for (callee, does) in magic.chain(NUMBERS) {
+        let _ = writeln!(help, "  {callee:<16} {does}");
+    }
+    help
+}
+
+fn number(text: &str) -> Result<String, String> {
+    digits(text).map(str::to_owned).ok_or_else(|| "write a number as +12025551234".to_owned())
+}
+
+fn reached(text: &str) -> Result<(String, Reaches), String> {
+    let (of, callee) = text.split_once('=').ok_or("write NUMBER=CALLEE, as in +12025551234=busy")?;
+    Ok((number(of)?, callee.parse().map_err(|error: crate::plivo::sandbox::ReachesNobody| error.to_string())?))
 }
 
 fn endpoint(text: &str) -> Result<(String, String), String> {

@@ -1,8 +1,10 @@
-//! The core server behind its gate: what does not come from the edge is refused.
+//! Agents behind their gates: what does not come from their neighbours is refused. And what is not said: calls that
+//! promise sound and send none.
 
 use std::net::SocketAddr;
 
 use super::event::Tell;
+use super::magic::Mute;
 use super::switch::Switch;
 use crate::agent::{
     Agent, FlowChange, FlowInfo, MediaReport, Need, Node, Refusal, Resolved, Unsent, UserAgent, Wakeup, Why,
@@ -12,31 +14,35 @@ use crate::id::{CallId, FlowId, QueryId, StreamId};
 use crate::outbox::{Outbox, Transmit};
 use crate::time::Instant;
 use crate::transaction::response_target;
+use crate::wire::sdp::Direction;
 use crate::wire::{MessageRef, Method, Status, Via};
 
-/// The core server: an agent with the [`Switch`] on it, which hears the edge alone.
+/// The core server: an agent with the [`Switch`] on it, which hears the edge, and the telephone network.
 ///
 /// Clients learn its address from Contact, as they do from the real platform, and must not use it: their route set
 /// leads through the edge. Who does is answered 404 and counted.
+pub type Core = Gate<Switch>;
+
+/// An agent that hears its neighbours alone.
 #[derive(Debug)]
-pub struct Core {
-    within: UserAgent<Switch>,
-    edge: SocketAddr,
+pub struct Gate<A> {
+    within: UserAgent<A>,
+    neighbours: Vec<SocketAddr>,
     tell: Tell,
     refusals: Outbox,
     now: Instant,
 }
 
-impl Core {
-    /// A core that hears `edge`.
+impl<A: Mute> Gate<A> {
+    /// One that hears `neighbours`.
     #[must_use]
-    pub fn new(agent: Agent, switch: Switch, edge: SocketAddr, tell: Tell) -> Self {
-        let within = UserAgent::new(agent, switch);
-        Self { within, edge, tell, refusals: Outbox::default(), now: Instant::ZERO }
+    pub fn new(agent: Agent, app: A, neighbours: Vec<SocketAddr>, tell: Tell) -> Self {
+        let within = UserAgent::new(agent, app);
+        Self { within, neighbours, tell, refusals: Outbox::default(), now: Instant::ZERO }
     }
 
-    /// Gives a command to agent and switch.
-    pub fn command<T>(&mut self, now: Instant, command: impl FnOnce(&mut Agent, &mut Switch) -> T) -> T {
+    /// Gives a command to agent and application.
+    pub fn command<T>(&mut self, now: Instant, command: impl FnOnce(&mut Agent, &mut A) -> T) -> T {
         self.now = now;
         self.within.command(now, command)
     }
@@ -47,7 +53,7 @@ impl Core {
             return;
         }
         let method = request.method().map_or("a request", Method::as_str);
-        self.tell.bypassed(&format!("{method} from {from} went to the core instead of the edge"));
+        self.tell.bypassed(&format!("{method} from {from} went past the edge"));
         let (Some(Ok(via)), false) = (request.get::<Via<'_>>(), request.method() == Some(&Method::Ack)) else { return };
         let mut reply = Reply::new(Status::NOT_FOUND);
         reply.tag = Some("bypassed".to_owned());
@@ -57,14 +63,14 @@ impl Core {
     }
 }
 
-impl Node for Core {
+impl<A: Mute> Node for Gate<A> {
     fn accept_flow(&mut self, now: Instant, info: FlowInfo) -> FlowId {
         self.within.accept_flow(now, info)
     }
 
     fn handle_datagram(&mut self, now: Instant, flow: FlowId, from: SocketAddr, bytes: &[u8]) {
         self.now = now;
-        if from == self.edge {
+        if self.neighbours.contains(&from) {
             self.within.handle_datagram(now, flow, from, bytes);
         } else {
             self.refuse(flow, from, bytes);
@@ -105,7 +111,13 @@ impl Node for Core {
     }
 
     fn poll_need(&mut self) -> Option<Need> {
-        self.within.poll_need()
+        let mut need = self.within.poll_need();
+        if let Some(Need::SetMedia { stream, plan }) = &mut need
+            && self.within.app.is_mute(stream.call)
+        {
+            plan.direction = Direction::RecvOnly;
+        }
+        need
     }
 
     fn poll_timeout(&self) -> Option<Wakeup> {

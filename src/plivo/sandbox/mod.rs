@@ -2,13 +2,17 @@
 //!
 //! ```text
 //!   phones ── UDP, TCP ── Edge (record-routing proxy) ── UDP ── Core (registrar, user agent, XML)
-//!   programs ── HTTP ── API ─────────────────────────────────────┘   └── webhooks ──► the application
+//!   programs ── HTTP ── API ─────────────────────────────────────┘ │ └── webhooks ──► the application
+//!                                                                 └─── UDP ── Network (simulated phones)
 //! ```
 
+mod doorman;
 mod edge;
 mod event;
 mod gate;
 mod http;
+mod magic;
+mod network;
 mod phone;
 mod record;
 mod registrar;
@@ -18,6 +22,7 @@ mod switch;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -30,12 +35,13 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use edge::{Edge, EdgeConfig};
 pub use event::{SandboxEvent, Tell};
-pub use gate::Core;
+pub use gate::{Core, Gate};
+pub use magic::{MAGIC, Magic, Mute, NUMBERS, Patience, Reaches, ReachesNobody, digits};
 pub use record::{Order, Take};
 pub use registrar::Endpoint;
 pub use report::{CallReport, Dropped, Webhook};
 pub use sound::{Sounding, What};
-pub use switch::{Ask, Outlets, Purpose, Switch, SwitchConfig};
+pub use switch::{Ask, Numbers, Outlets, Purpose, Switch, SwitchConfig};
 
 use super::account::Credentials;
 use super::profile::{DOMAIN, PLIVO};
@@ -51,6 +57,7 @@ use crate::seed::Seed;
 use crate::transport::{Client, Commands, Driver, DriverConfig, Handle, commands};
 use crate::wire::{self, UriBuf};
 use http::Desk;
+use network::Network;
 use sound::make_sounds;
 
 /// What the guide's `answer.xml` says.
@@ -90,6 +97,12 @@ pub struct SandboxConfig {
     pub allow_net: bool,
     /// An endpoint for which the sandbox itself is the phone: it registers and answers every call.
     pub callee: Option<String>,
+    /// Who is reached by a number, by its digits; other numbers are simulated phones.
+    pub numbers: BTreeMap<String, Reaches>,
+    /// The digits of the numbers that a trial account may call; none for an account that may call any.
+    pub verified: Option<BTreeSet<String>>,
+    /// How long simulated phones and magic destinations ring.
+    pub patience: Patience,
     /// The source of everything random; the operating system's if none.
     pub seed: Option<[u8; 32]>,
 }
@@ -108,6 +121,9 @@ impl Default for SandboxConfig {
             credentials: None,
             allow_net: false,
             callee: None,
+            numbers: BTreeMap::new(),
+            verified: None,
+            patience: Patience::default(),
             seed: None,
         }
     }
@@ -240,6 +256,8 @@ fn start(config: SandboxConfig) -> io::Result<Running> {
     let sip = edge_driver.locals().first().map_or(config.sip, |(_, at)| *at);
     let core_driver = bind_core(sip)?;
     let core_at = core_driver.locals().first().map_or(sip, |(_, at)| *at);
+    let network_driver = bind_core(sip)?;
+    let network_at = network_driver.locals().first().map_or(sip, |(_, at)| *at);
     let (listener, http) = bind_http(config.http)?;
     let (answer, answer_xml) = answer_hook(config.answer, http);
     let (tell, events) = Tell::new();
@@ -264,6 +282,8 @@ fn start(config: SandboxConfig) -> io::Result<Running> {
         pace: config.pace,
         calls: CALLS,
         recordings: format!("http://{}{}", reachable(http), http::RECORDINGS),
+        numbers: Numbers { network: network_at, reached: config.numbers, verified: config.verified },
+        patience: config.patience,
     };
     let webhooks = WebhookConfig { allow_net: config.allow_net, ..WebhookConfig::new(credentials.clone()) };
     let domains = vec![DOMAIN.to_owned(), "app.plivo.com".to_owned()];
@@ -273,9 +293,12 @@ fn start(config: SandboxConfig) -> io::Result<Running> {
         wanted,
         edge_driver,
         edge: EdgeConfig { core: core_at, domains, connections: 256 },
+        core_at,
         core_driver,
         core_commands,
         core,
+        network_at,
+        network_driver,
         edge_at: reachable(sip),
         switch,
         asks,
@@ -312,9 +335,12 @@ struct Parts {
     wanted: mpsc::UnboundedReceiver<Sounding>,
     edge_driver: Driver,
     edge: EdgeConfig,
+    core_at: SocketAddr,
     core_driver: Driver,
     core_commands: Commands<Core>,
     core: Handle<Core>,
+    network_at: SocketAddr,
+    network_driver: Driver,
     edge_at: SocketAddr,
     switch: SwitchConfig,
     asks: mpsc::UnboundedSender<Ask>,
@@ -333,17 +359,20 @@ impl Parts {
         let (edge_handle, edge_commands) = commands();
         let (edge, edge_tell) = (self.edge, self.tell.clone());
         let edge = self.edge_driver.run(move |_, _| Edge::new(edge, edge_key, edge_tell), edge_commands);
-        let methods = vec![wire::Method::Register, wire::Method::Invite];
-        let agent = AgentConfig {
-            product: concat!("sipcall-sandbox/", env!("CARGO_PKG_VERSION")).to_owned(),
-            serve: Serve { methods, users: Vec::new() },
-            ..AgentConfig::default()
-        };
-        let (switch, asks, edge_at, tell) = (self.switch, self.asks, self.edge_at, self.tell.clone());
+        let network = run_network(
+            self.network_driver,
+            &self.switch,
+            self.core_at,
+            [self.seed.key(), self.seed.key()],
+            self.tell.clone(),
+        );
+        let agent = agent(vec![wire::Method::Register, wire::Method::Invite]);
+        let (switch, asks, tell) = (self.switch, self.asks, self.tell.clone());
+        let neighbours = vec![self.edge_at, self.network_at];
         let sounds = self.sounds;
         let make_core = move |now, epoch| {
             let switch = Switch::new(switch, switch_seed, epoch, Outlets { asks, sounds, tell: tell.clone() });
-            Core::new(Agent::new(Arc::new(agent), agent_seed, now, epoch), switch, edge_at, tell)
+            Core::new(Agent::new(agent, agent_seed, now, epoch), switch, neighbours, tell)
         };
         let sounds =
             make_sounds(self.wanted, self.core_driver.media(), self.webhooks.clone(), self.core.clone(), self.tell);
@@ -354,12 +383,41 @@ impl Parts {
         let ended = tokio::select! {
             ended = core => ended.map(drop),
             ended = edge => ended.map(drop),
+            ended = network => ended,
             ended = http => ended,
             () = callbacks => Ok(()),
             () = sounds => Ok(()),
             _ = stopped => Ok(()),
         };
         drop(edge_handle);
+        ended
+    }
+}
+
+/// What the agents of the sandbox are told.
+fn agent(methods: Vec<wire::Method>) -> Arc<AgentConfig> {
+    Arc::new(AgentConfig {
+        product: concat!("sipcall-sandbox/", env!("CARGO_PKG_VERSION")).to_owned(),
+        serve: Serve { methods, users: Vec::new() },
+        ..AgentConfig::default()
+    })
+}
+
+/// Runs the telephone network of a switch, which is at `core`.
+fn run_network(
+    driver: Driver,
+    switch: &SwitchConfig,
+    core: SocketAddr,
+    [app_seed, agent_seed]: [[u8; 32]; 2],
+    tell: Tell,
+) -> impl Future<Output = io::Result<()>> + use<> {
+    let network = Network::new(&switch.endpoints, switch.patience, app_seed, driver.media());
+    async move {
+        let (handle, commands) = commands();
+        let agent = agent(vec![wire::Method::Invite]);
+        let make = move |now, epoch| Gate::new(Agent::new(agent, agent_seed, now, epoch), network, vec![core], tell);
+        let ended = driver.run(make, commands).await.map(drop);
+        drop(handle);
         ended
     }
 }

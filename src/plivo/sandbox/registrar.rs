@@ -68,6 +68,11 @@ impl Registrar {
         Self { endpoints: endpoints.into_iter().map(entry).collect() }
     }
 
+    /// Whether there is an endpoint of that name.
+    pub(super) fn knows(&self, user: &str) -> bool {
+        self.endpoints.contains_key(user)
+    }
+
     /// What an endpoint proves itself with.
     pub(super) fn secret_of(&self, user: &str) -> Option<Secret> {
         self.endpoints.get(user).map(|entry| Secret::Password(entry.password.clone()))

@@ -9,10 +9,11 @@ use tokio::sync::mpsc;
 
 use super::event::{SandboxEvent, Tell};
 use super::gate::Core;
+use super::magic::Says;
 use super::record::{Beep, Order, Tape};
 use crate::call::Codec;
 use crate::id::{CallId, StreamId};
-use crate::media::source::{Playlist, Sound};
+use crate::media::source::{Playlist, Sound, Tone};
 use crate::media::voice::Voice;
 use crate::plivo::webhook::{Webhooks, shown};
 use crate::transport::{Handle, Media};
@@ -45,10 +46,23 @@ pub enum What {
     File(String),
     /// The call itself.
     Echo,
+    /// A tone that does not end.
+    Tone,
     /// A beep if that is wanted; then the call is recorded.
     Recording(Order),
     /// Nothing, and the recording of the call is over.
     RecordingOver,
+}
+
+impl What {
+    /// What is heard of a magic destination, if it says anything.
+    pub(super) const fn said(says: Says) -> Option<Self> {
+        match says {
+            Says::Echo => Some(Self::Echo),
+            Says::Tone => Some(Self::Tone),
+            Says::Silence | Says::Nothing => None,
+        }
+    }
 }
 
 /// Lets calls hear what the switch wants them to hear, and tells it how long each sound is, or that there is none.
@@ -66,6 +80,7 @@ pub(super) async fn make_sounds(
             let Sounding { call, call_uuid, what } = sounding;
             let sound = match &what {
                 What::Echo => return play(&media, call, Voice::Echo),
+                What::Tone => return play(&media, call, Voice::Source(Box::new(Tone::new(440)))),
                 What::Recording(order) => return record(&media, call, order, core),
                 What::RecordingOver => return end_recording(&media, call),
                 What::Speech { text, language } => speech(text, language).await,

@@ -10,27 +10,29 @@
 //! A call that ends before it is answered gets the status of its cause ([`Cause::status`]; 500 for an answer URL that
 //! fails), or 480 where the cause has none.
 
+mod destination;
 mod recording;
+mod requests;
 
 use std::collections::BTreeMap;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::doorman::{Doorman, Role};
 use super::event::{SandboxEvent, Tell};
+use super::magic::{Mute, Patience, Says};
 use super::record::Shelf;
-use super::registrar::{Change, Endpoint, Registrar};
+use super::registrar::{Endpoint, Registrar};
 use super::report::{CallReport, Dropped, Reports, Webhook};
 use super::sound::{Sounding, What};
-use crate::agent::{self, Accept, Agent, Answer, App, Event};
-use crate::call::challenge::{Challenger, Verdict};
-use crate::call::digest::{Algorithm, Signed};
+use crate::agent::{self, Agent, Answer, App, Event};
 use crate::call::{CallRecord, MediaEvent, Outcome, Side};
 use crate::id::{CallId, IncomingId};
 use crate::plivo::causes::{self, Cause, Source};
 use crate::plivo::leg::{Direction, Ended, Leg, Moment};
 use crate::plivo::request::{ApiError, CallRequest, Hook};
 use crate::plivo::rest::Placed;
-use crate::plivo::rules::{self, RuleSet};
+use crate::plivo::rules::RuleSet;
 use crate::plivo::script::{Action, Pace, Script};
 use crate::plivo::signature::nonce;
 use crate::plivo::webhook::{Callback, Exchange, shown};
@@ -38,13 +40,10 @@ use crate::plivo::xml;
 use crate::seed::Seed;
 use crate::time::{Duration, Epoch, Instant};
 use crate::timer::Deadlines;
-use crate::wire::{From, HeaderId, Message, Method, Status, To, UriBuf};
+use crate::wire::{HeaderId, Message, Method, Status, UriBuf};
+pub use destination::Numbers;
 use recording::{InRecording, Making};
 
-/// How long a nonce serves.
-const NONCE_LIFE: Duration = Duration::from_secs(300);
-/// Nonces whose use is remembered.
-const NONCES: usize = 1_024;
 /// How long a sound may take to be had: what fetching a file may take.
 const SOUND_PATIENCE: Duration = Duration::from_secs(125);
 /// How much longer than it is a sound may take to be told as over.
@@ -73,6 +72,10 @@ pub struct SwitchConfig {
     pub calls: usize,
     /// What the URL of a recording begins with; its `RecordingID` and `.wav` follow.
     pub recordings: String,
+    /// The telephone network.
+    pub numbers: Numbers,
+    /// How long magic destinations ring.
+    pub patience: Patience,
 }
 
 /// A callback that somebody has to make, and to tell by [`Switch::hook_answered`].
@@ -107,27 +110,6 @@ pub enum Purpose {
     Notice,
 }
 
-/// Users that behave in one way whatever the application says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Magic {
-    Echo,
-    Busy,
-    NoAnswer,
-    Decline,
-}
-
-impl Magic {
-    fn of(user: &str) -> Option<Self> {
-        match user {
-            "echo" => Some(Self::Echo),
-            "busy" => Some(Self::Busy),
-            "noanswer" => Some(Self::NoAnswer),
-            "decline" => Some(Self::Decline),
-            _ => None,
-        }
-    }
-}
-
 /// Where a leg is on its SIP side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Line {
@@ -153,8 +135,9 @@ struct Live {
     /// The step for which the call is being answered: it begins once the 200 has left.
     held: Option<Action>,
     recording: Option<InRecording>,
-    /// Whether it hears itself once it is answered.
-    echoes: bool,
+    /// What it hears of a magic destination once that has answered, and when that is.
+    says: Option<Says>,
+    answers_at: Option<Instant>,
     answered_ms: Option<u64>,
     /// Why we are ending it.
     ending: Option<(Cause, Source)>,
@@ -177,7 +160,8 @@ impl Live {
             script: None,
             held: None,
             recording: None,
-            echoes: false,
+            says: None,
+            answers_at: None,
             answered_ms: None,
             ending: None,
             time_limit: None,
@@ -195,7 +179,9 @@ type LegId = u128;
 pub struct Switch {
     config: SwitchConfig,
     registrar: Registrar,
-    challenger: Challenger,
+    /// Asks endpoints who they are, and once more for `auth`.
+    door: Doorman,
+    second_door: Doorman,
     seed: Seed,
     epoch: Epoch,
     live: BTreeMap<LegId, Live>,
@@ -227,7 +213,8 @@ impl Switch {
         let mut seed = Seed::new(seed);
         Self {
             registrar: Registrar::new(config.endpoints.iter().cloned()),
-            challenger: Challenger::new(seed.key(), &config.domain, &[Algorithm::Md5], NONCE_LIFE, NONCES),
+            door: Doorman::new(&mut seed, &config.domain, Role::Server),
+            second_door: Doorman::new(&mut seed, &config.domain, Role::Proxy),
             seed,
             epoch,
             live: BTreeMap::new(),
@@ -266,6 +253,9 @@ impl Switch {
     pub fn place(&mut self, agent: &mut Agent, now: Instant, request: &CallRequest) -> Result<Placed, ApiError> {
         if self.live.len().saturating_add(request.to.len()) > self.config.calls {
             return Err(ApiError::TooMany);
+        }
+        if let Some(to) = request.to.iter().find(|to| !self.may_call(to)) {
+            return Err(ApiError::Unverified(to.clone()));
         }
         let invalid = |_| ApiError::Invalid { name: "from", wanted: "a number or a sip: URI" };
         let from = if is_sip(&request.from) {
@@ -313,21 +303,6 @@ impl Switch {
             self.finish(now, id, cause, Source::Plivo);
         }
         request_uuid
-    }
-
-    /// To, Contact and route of a destination; or why it cannot be called.
-    fn destination(&self, now: Instant, to: &str) -> Result<(UriBuf, UriBuf, Vec<UriBuf>), Cause> {
-        if !is_sip(to) {
-            // There is no telephone network here.
-            return Err(by_code(3050));
-        }
-        let to = UriBuf::parse(to).map_err(|_| by_code(2000))?;
-        let host = to.as_uri().host().map(|host| host.to_string()).unwrap_or_default();
-        let user = to.as_uri().user().filter(|_| host.eq_ignore_ascii_case(&self.config.domain));
-        let user = user.ok_or_else(|| by_code(2000))?;
-        let binding = self.registrar.binding(user, now).ok_or(causes::ENDPOINT_NOT_REGISTERED)?;
-        let (contact, path) = (binding.contact.clone(), binding.path.clone());
-        Ok((to, contact, path))
     }
 
     /// A callback was answered, or could not be.
@@ -379,118 +354,6 @@ impl Switch {
             Purpose::Answer | Purpose::Fallback => {
                 self.end(agent, now, id, causes::ERROR_REACHING_ANSWER_URL, Source::Error);
             }
-        }
-    }
-
-    // Requests of endpoints.
-
-    fn register(&mut self, agent: &mut Agent, now: Instant, id: IncomingId, request: &Message) {
-        let answer = match self.authenticated(now, request) {
-            Err(answer) => answer,
-            Ok(user) => {
-                let aor = request.get::<To<'_>>().and_then(Result::ok);
-                if aor.and_then(|aor| aor.uri.user()) == Some(&user) {
-                    self.registered(now, &user, request)
-                } else {
-                    Answer::new(Status::FORBIDDEN)
-                }
-            }
-        };
-        let _ = agent.respond(now, id, answer);
-    }
-
-    fn registered(&mut self, now: Instant, user: &str, request: &Message) -> Answer {
-        match self.registrar.register(now, user, request) {
-            Err(status) => Answer::new(status),
-            Ok((change, headers)) => {
-                let user = user.to_owned();
-                match change {
-                    Change::Bound { contact, expires } => {
-                        self.outlets.tell.event(SandboxEvent::Registered { user, contact, expires });
-                    }
-                    Change::Removed => self.outlets.tell.event(SandboxEvent::Unregistered { user }),
-                    Change::Nothing => {}
-                }
-                Answer { headers, ..Answer::new(Status::OK) }
-            }
-        }
-    }
-
-    /// Who sends it, or what it is answered instead.
-    fn authenticated(&mut self, now: Instant, request: &Message) -> Result<String, Answer> {
-        let uri = std::str::from_utf8(request.request_uri_raw()).unwrap_or_default();
-        let method = request.method().map_or("", Method::as_str);
-        let signed = Signed { method, uri, body: request.body() };
-        let credentials = request.headers().filter(|header| header.id == HeaderId::Authorization);
-        let credentials = credentials.map(|header| header.value);
-        let registrar = &self.registrar;
-        let stale = match self.challenger.check(now, &signed, credentials, |user| registrar.secret_of(user)) {
-            Verdict::Ok { username } => return Ok(username),
-            Verdict::Malformed => return Err(Answer::new(Status::BAD_REQUEST)),
-            Verdict::Stale => true,
-            Verdict::Missing | Verdict::Wrong => false,
-        };
-        let salt = self.seed.word();
-        let challenges = self.challenger.challenge(now, salt, stale).into_iter();
-        let headers = challenges.map(|challenge| ("WWW-Authenticate".to_owned(), challenge)).collect();
-        Err(Answer { headers, ..Answer::new(Status::UNAUTHORIZED) })
-    }
-
-    /// An endpoint calls.
-    fn invited(&mut self, agent: &mut Agent, now: Instant, id: IncomingId, request: &Message) {
-        let from = request.get::<From<'_>>().and_then(Result::ok);
-        let caller = from.as_ref().and_then(|from| from.uri.user());
-        let refusal = match self.authenticated(now, request) {
-            Err(answer) => Some(answer),
-            Ok(user) if caller != Some(&user) => Some(Answer::new(Status::FORBIDDEN)),
-            Ok(_) if self.live.len() >= self.config.calls => {
-                Some(Answer::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "5"))
-            }
-            Ok(_) => None,
-        };
-        if let Some(answer) = refusal {
-            let _ = agent.respond(now, id, answer);
-            return;
-        }
-        let from = from.as_ref();
-        let uri = from.map(|from| format!("sip:{}@{}", from.uri.user().unwrap_or_default(), self.config.domain));
-        let to = request.get::<To<'_>>().and_then(Result::ok).map(|to| to.uri.raw().to_owned()).unwrap_or_default();
-        let mut leg = self.leg(now, Direction::Inbound, &uri.unwrap_or_default(), &to);
-        leg.caller_name = from.and_then(|from| from.display).map(|name| name.text().into_owned());
-        leg.sip_h_to = request.text(HeaderId::To);
-        let mut dropped = Vec::new();
-        for header in request.headers() {
-            let name = String::from_utf8_lossy(header.name);
-            if rules::is_prefixed(&name) {
-                match rules::check(&name, &header.text(), self.config.rules) {
-                    Ok(checked) => leg.headers.push(checked.header),
-                    Err(broken) => dropped.push(Dropped::from(&broken)),
-                }
-            }
-        }
-        let ringing = Status::new(180).map(|status| Answer::new(status).header("X-CallUUID", &leg.call_uuid));
-        let mut live = Live::new(leg, Line::Incoming(id));
-        live.dropped = dropped;
-        let magic = request.request_uri().ok().and_then(|uri| Magic::of(uri.user()?));
-        if magic.is_none() {
-            live.answer = Some(self.config.answer.clone());
-            live.hangup.clone_from(&self.config.hangup);
-        }
-        let leg = self.begin(live);
-        if let Some(ringing) = ringing.filter(|_| !matches!(magic, Some(Magic::Busy | Magic::Decline))) {
-            let _ = agent.respond(now, id, ringing);
-        }
-        match magic {
-            Some(Magic::Busy) => self.end(agent, now, leg, causes::BUSY_LINE, Source::CallRecipient),
-            Some(Magic::Decline) => self.end(agent, now, leg, causes::REJECTED, Source::CallRecipient),
-            Some(Magic::Echo) => {
-                if let Some(live) = self.live.get_mut(&leg) {
-                    live.echoes = true;
-                }
-                self.accept(agent, now, leg);
-            }
-            Some(Magic::NoAnswer) => {}
-            None => self.ask_answer(leg),
         }
     }
 
@@ -554,7 +417,8 @@ impl Switch {
         let Line::Incoming(incoming) = live.line else { return };
         let headers = vec![("X-CallUUID".to_owned(), live.leg.call_uuid.clone())];
         // If it is gone, its cancellation is on its way to us.
-        if let Ok(call) = agent.accept(now, incoming, Accept { headers, ..Accept::default() }) {
+        let accept = live.says.unwrap_or(Says::Silence).accept(headers);
+        if let Ok(call) = agent.accept(now, incoming, accept) {
             live.line = Line::Call(call);
             self.by_incoming.remove(&incoming);
             self.by_call.insert(call, id);
@@ -637,7 +501,8 @@ impl Switch {
         let Some(live) = self.live.get_mut(&id) else { return };
         let step = live.script.as_ref().filter(|_| live.held.is_none()).and_then(Script::poll_timeout);
         let recording = live.recording.and_then(|recording| recording.until);
-        let next = if live.ending.is_some() { None } else { step.into_iter().chain(live.limit).chain(recording).min() };
+        let all = step.into_iter().chain(live.limit).chain(recording).chain(live.answers_at);
+        let next = if live.ending.is_some() { None } else { all.min() };
         self.deadlines.set(id, live.deadline, next);
         live.deadline = next;
     }
@@ -706,8 +571,8 @@ impl Switch {
         } else if let Some(action) = live.held.take() {
             self.act(agent, now, id, action);
             self.run(agent, now, id);
-        } else if live.echoes {
-            self.sound(now, id, What::Echo);
+        } else if let Some(what) = live.says.and_then(What::said) {
+            self.sound(now, id, what);
         }
     }
 
@@ -775,12 +640,20 @@ impl App for Switch {
             if live.recording.and_then(|recording| recording.until).is_some_and(|until| until <= now) {
                 self.end_recording(id);
             }
+            self.answer_due(agent, now, id);
             self.run(agent, now, id);
         }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
         self.deadlines.next().map(|(at, _)| at)
+    }
+}
+
+impl Mute for Switch {
+    fn is_mute(&self, call: CallId) -> bool {
+        let live = self.by_call.get(&call).and_then(|leg| self.live.get(leg));
+        live.is_some_and(|live| live.says == Some(Says::Nothing))
     }
 }
 

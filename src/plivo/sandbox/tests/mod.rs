@@ -1,5 +1,6 @@
 //! The edge by itself, and the whole sandbox over real sockets on the loopback.
 
+mod callees;
 mod edge;
 mod hooks;
 mod record;

@@ -42,7 +42,7 @@ impl Asked {
 pub(super) type AskedOf = mpsc::UnboundedReceiver<(HeaderMap, Method, Uri, Bytes)>;
 
 /// An application that answers everything with `xml`, and what it is asked.
-async fn application(xml: &'static str) -> (String, AskedOf) {
+pub(super) async fn application(xml: &'static str) -> (String, AskedOf) {
     application_of(move |_, _| xml.to_owned()).await
 }
 
@@ -118,7 +118,7 @@ impl Phone {
     }
 
     /// Calls, and waits for the end.
-    async fn call_out(&self, user: &str, headers: &[(&str, &str)]) -> Box<CallRecord> {
+    pub(super) async fn call_out(&self, user: &str, headers: &[(&str, &str)]) -> Box<CallRecord> {
         let mut call = self.call(user, headers).await;
         tokio::time::timeout(PATIENCE, call.ended()).await.unwrap().unwrap()
     }
@@ -274,16 +274,23 @@ async fn a_wrong_password_neither_registers_nor_calls() {
     assert_eq!(record.outcome.kind(), "auth_failed", "{record:?}");
 }
 
+/// Posts to the Calls API, which fires the call.
+pub(super) async fn api(sandbox: &Running, body: &Value) -> Value {
+    let (status, told) = api_status(sandbox, body).await;
+    assert_eq!(status, 201, "{told}");
+    told
+}
+
 /// Posts to the Calls API.
-async fn api(sandbox: &Running, body: &Value) -> Value {
+pub(super) async fn api_status(sandbox: &Running, body: &Value) -> (u16, Value) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
     let (id, token) = (&sandbox.credentials.auth_id, &sandbox.credentials.auth_token);
     let url = format!("http://{}/v1/Account/{id}/Call/", sandbox.http);
     let request = client.post(url).basic_auth(id, Some(token)).header("content-type", "application/json");
     let response = request.body(body.to_string()).send().await.unwrap();
-    assert_eq!(response.status().as_u16(), 201);
-    serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
+    let status = response.status().as_u16();
+    (status, serde_json::from_slice(&response.bytes().await.unwrap()).unwrap())
 }
 
 fn guides_request(origin: &str, to: &str) -> Value {

@@ -1,0 +1,140 @@
+//! Requests of endpoints: REGISTER, and INVITE up to the moment when the application, or a magic destination, has it.
+
+use super::{Line, Live, Switch};
+use crate::agent::{Agent, Answer};
+use crate::id::IncomingId;
+use crate::plivo::causes::{self, Source};
+use crate::plivo::leg::Direction;
+use crate::plivo::rules;
+use crate::plivo::sandbox::event::SandboxEvent;
+use crate::plivo::sandbox::magic::{Manner, Then, digits};
+use crate::plivo::sandbox::registrar::Change;
+use crate::plivo::sandbox::report::Dropped;
+use crate::time::Instant;
+use crate::wire::{From, HeaderId, Message, Status, To};
+
+impl Switch {
+    pub(super) fn register(&mut self, agent: &mut Agent, now: Instant, id: IncomingId, request: &Message) {
+        let registrar = &self.registrar;
+        let answer = match self.door.admit(now, request, |user| registrar.secret_of(user)) {
+            Err(denied) => denied.answer,
+            Ok(user) => {
+                let aor = request.get::<To<'_>>().and_then(Result::ok);
+                if aor.and_then(|aor| aor.uri.user()) == Some(&user) {
+                    self.registered(now, &user, request)
+                } else {
+                    Answer::new(Status::FORBIDDEN)
+                }
+            }
+        };
+        let _ = agent.respond(now, id, answer);
+    }
+
+    fn registered(&mut self, now: Instant, user: &str, request: &Message) -> Answer {
+        match self.registrar.register(now, user, request) {
+            Err(status) => Answer::new(status),
+            Ok((change, headers)) => {
+                let user = user.to_owned();
+                match change {
+                    Change::Bound { contact, expires } => {
+                        self.outlets.tell.event(SandboxEvent::Registered { user, contact, expires });
+                    }
+                    Change::Removed => self.outlets.tell.event(SandboxEvent::Unregistered { user }),
+                    Change::Nothing => {}
+                }
+                Answer { headers, ..Answer::new(Status::OK) }
+            }
+        }
+    }
+
+    /// Somebody calls.
+    pub(super) fn invited(&mut self, agent: &mut Agent, now: Instant, id: IncomingId, request: &Message) {
+        if let Err(answer) = self.admitted(now, request) {
+            let _ = agent.respond(now, id, answer);
+            return;
+        }
+        let from = request.get::<From<'_>>().and_then(Result::ok);
+        let user = from.as_ref().and_then(|from| from.uri.user()).unwrap_or_default();
+        let uri = format!("sip:{user}@{}", self.config.domain);
+        let to = request.get::<To<'_>>().and_then(Result::ok).map(|to| to.uri.raw().to_owned()).unwrap_or_default();
+        let mut leg = self.leg(now, Direction::Inbound, &uri, &to);
+        leg.caller_name = from.as_ref().and_then(|from| from.display).map(|name| name.text().into_owned());
+        leg.sip_h_to = request.text(HeaderId::To);
+        let mut dropped = Vec::new();
+        for header in request.headers() {
+            let name = String::from_utf8_lossy(header.name);
+            if rules::is_prefixed(&name) {
+                match rules::check(&name, &header.text(), self.config.rules) {
+                    Ok(checked) => leg.headers.push(checked.header),
+                    Err(broken) => dropped.push(Dropped::from(&broken)),
+                }
+            }
+        }
+        let magic = self.magic(request);
+        let ringing = match magic {
+            Some(manner) => manner.ringing(),
+            None => vec![Answer::new(Status::RINGING)],
+        };
+        let ringing: Vec<_> = ringing.into_iter().map(|answer| answer.header("X-CallUUID", &leg.call_uuid)).collect();
+        let mut live = Live::new(leg, Line::Incoming(id));
+        live.dropped = dropped;
+        if magic.is_none() {
+            live.answer = Some(self.config.answer.clone());
+            live.hangup.clone_from(&self.config.hangup);
+        }
+        let leg = self.begin(live);
+        for answer in ringing {
+            let _ = agent.respond(now, id, answer);
+        }
+        match magic.map(|manner| manner.then) {
+            None => self.ask_answer(leg),
+            Some(Then::Ring) => {}
+            Some(Then::Refuse(code)) => {
+                let cause = causes::Cause { status: Some(code), ..causes::of_refusal(code) };
+                self.end(agent, now, leg, cause, Source::CallRecipient);
+            }
+            Some(Then::Answer(wait, says)) => {
+                if let Some(live) = self.live.get_mut(&leg) {
+                    live.says = Some(says);
+                    live.answers_at = Some(now + wait.lasts(self.config.patience));
+                }
+                self.answer_due(agent, now, leg);
+                self.set_deadline(leg);
+            }
+        }
+    }
+
+    /// The time may have come for a magic destination to answer.
+    pub(super) fn answer_due(&mut self, agent: &mut Agent, now: Instant, leg: super::LegId) {
+        let Some(live) = self.live.get_mut(&leg) else { return };
+        if live.answers_at.take_if(|at| *at <= now).is_some() {
+            self.accept(agent, now, leg);
+        }
+    }
+
+    /// Whether an INVITE is taken, or what it is answered instead.
+    fn admitted(&mut self, now: Instant, request: &Message) -> Result<(), Answer> {
+        let registrar = &self.registrar;
+        let caller = self.door.admit(now, request, |user| registrar.secret_of(user)).map_err(|denied| denied.answer)?;
+        let from = request.get::<From<'_>>().and_then(Result::ok);
+        if from.and_then(|from| from.uri.user()) != Some(&caller) {
+            return Err(Answer::new(Status::FORBIDDEN));
+        }
+        if self.magic(request).is_some_and(|manner| manner.challenges) {
+            let registrar = &self.registrar;
+            let admitted = self.second_door.admit(now, request, |user| registrar.secret_of(user));
+            admitted.map_err(|denied| denied.answer)?;
+        }
+        if self.live.len() >= self.config.calls {
+            return Err(Answer::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "5"));
+        }
+        Ok(())
+    }
+
+    /// How the callee of an INVITE behaves, if that does not depend on the application.
+    fn magic(&self, request: &Message) -> Option<Manner> {
+        let uri = request.request_uri().ok()?;
+        let user = uri.user().filter(|user| !self.registrar.knows(user))?;
+        Manner::of_magic(user).or_else(|| Manner::of_number(digits(user)?))
+    }
+}
