@@ -66,7 +66,7 @@ impl Asking {
             None => identity(config, &ask.who)?,
         };
         let mut resolve = ask.way.resolve.clone();
-        resolve.extend(sandbox.iter().map(Guest::known));
+        resolve.extend(sandbox.iter().flat_map(Guest::known));
         let parts = Parts { identity, resolve, shown: ask.shown.clone(), kept: None, serving: None };
         let phone = Phone::ready(config, parts, printer).await?;
         request.account = phone.account;

@@ -9,7 +9,7 @@ use super::phone::{Identity, Unready, profile};
 use crate::agent::Known;
 use crate::call::digest::Secret;
 use crate::plivo::leg::Direction;
-use crate::plivo::profile::DOMAIN;
+use crate::plivo::profile::{APP_DOMAIN, DOMAIN};
 use crate::plivo::request::Hook;
 use crate::plivo::sandbox::{AnswerBy, Dropped, Running, Sandbox, SandboxConfig, SandboxEvent};
 use crate::record::Told;
@@ -132,10 +132,12 @@ impl Guest {
         Identity { settings, secret: Some(Secret::Password(self.password.clone())), profile }
     }
 
-    /// Where the platform's domain is.
+    /// Where the platform's domains are.
     #[must_use]
-    pub(super) fn known(&self) -> Known {
-        Known { host: DOMAIN.to_owned(), port: None, addr: self.sip.ip(), to_port: Some(self.sip.port()) }
+    pub(super) fn known(&self) -> [Known; 2] {
+        let at = self.sip;
+        let known = |host: &str| Known { host: host.to_owned(), port: None, addr: at.ip(), to_port: Some(at.port()) };
+        [known(DOMAIN), known(APP_DOMAIN)]
     }
 
     /// Says how an embedded sandbox is spoken to.
@@ -259,6 +261,8 @@ pub(super) fn line(event: &SandboxEvent) -> (&'static str, String) {
         SandboxEvent::Ended { cause, source, .. } => {
             ("call", format!("ended: {} {} by {}", cause.code, cause.name, source.as_str()))
         }
+        SandboxEvent::Headers { passing, .. } => ("headers", passing.to_string()),
+        SandboxEvent::Faulted { fault, what } => ("fault", format!("{fault}: {what}")),
         SandboxEvent::Bypassed { what } => ("bypassed", what.clone()),
     }
 }

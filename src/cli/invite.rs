@@ -64,7 +64,7 @@ pub(super) async fn run(args: &InviteArgs, config: &Config, printer: &mut Printe
         return Err(Unready::new(Exit::Config, NOBODY));
     }
     let mut resolve = args.way.resolve.clone();
-    resolve.extend(sandbox.iter().map(Guest::known));
+    resolve.extend(sandbox.iter().flat_map(Guest::known));
     let parts = Parts { identity, resolve, kept: Some(&args.kept), shown: args.shown.clone(), serving: None };
     let mut phone = Phone::ready(config, parts, printer).await?;
     let registered = if registers { within(until, phone.register(printer)).await.map(drop) } else { Ok(()) };

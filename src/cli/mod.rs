@@ -10,6 +10,7 @@ pub mod calls;
 pub mod config;
 #[cfg(feature = "audio-device")]
 mod device;
+mod endpoints;
 pub mod exit;
 pub mod expect;
 mod guest;

@@ -26,7 +26,7 @@ pub(super) async fn run(args: &RegisterArgs, config: &Config, printer: &mut Prin
     };
     let aor = identity.settings.uri.clone();
     let mut resolve = args.way.resolve.clone();
-    resolve.extend(sandbox.iter().map(Guest::known));
+    resolve.extend(sandbox.iter().flat_map(Guest::known));
     let parts = Parts { identity: Some(identity), resolve, shown: args.shown.clone(), kept: None, serving: None };
     let mut phone = Phone::ready(config, parts, printer).await?;
     let outcome = match (args.query, args.remove_all) {

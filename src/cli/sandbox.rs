@@ -8,10 +8,12 @@ use super::output::Printer;
 use super::phone::{Unready, hang_ups, hung_up};
 use crate::plivo::account::Credentials;
 use crate::plivo::python::{SANDBOX_VARIABLE, SITECUSTOMIZE};
-use crate::plivo::sandbox::{Endpoint, Running, Sandbox, SandboxConfig, SandboxEvent};
+use crate::plivo::request::Hook;
+use crate::plivo::sandbox::{Application, Endpoint, Running, Sandbox, SandboxConfig, SandboxEvent};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -59,7 +61,8 @@ fn settings(args: &SandboxArgs, config: &Config) -> Result<SandboxConfig, Unread
     let usage = |text: &str| Unready::new(Exit::Usage, text);
     let port = |usual: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, if args.run.is_empty() { usual } else { 0 }));
     let (sip, http) = (args.sip.unwrap_or_else(|| port(5060)), args.http.unwrap_or_else(|| port(8080)));
-    let made_up = args.auth_id.is_none() || args.auth_token.is_none() || args.endpoint.is_empty();
+    let made_up =
+        args.auth_id.is_none() || args.auth_token.is_none() || (args.endpoint.is_empty() && args.endpoints.is_none());
     if made_up && !(sip.ip().is_loopback() && http.ip().is_loopback()) {
         return Err(usage("beyond the loopback others can reach it: give --auth-id, --auth-token and --endpoint"));
     }
@@ -72,6 +75,9 @@ fn settings(args: &SandboxArgs, config: &Config) -> Result<SandboxConfig, Unread
     let xml = xml.map_err(|error| Unready::new(Exit::Usage, format!("--answer-xml: {error}")))?;
     let endpoint = |(user, password): &(String, String)| Endpoint { user: user.clone(), password: password.clone() };
     let mut endpoints: Vec<Endpoint> = args.endpoint.iter().map(endpoint).collect();
+    if let Some(path) = &args.endpoints {
+        endpoints.extend(super::endpoints::read(path)?);
+    }
     if let Some(callee) = args.callee.as_ref().filter(|callee| !endpoints.iter().any(|e| e.user == **callee)) {
         endpoints.push(Endpoint { user: callee.clone(), password: "sandbox".to_owned() });
     }
@@ -84,11 +90,28 @@ fn settings(args: &SandboxArgs, config: &Config) -> Result<SandboxConfig, Unread
         credentials,
         callee: args.callee.clone(),
         allow_net: args.allow_net,
+        applications: applications(args)?,
+        faults: args.fault.iter().copied().collect(),
         numbers: args.number.iter().cloned().collect(),
         verified: args.trial.then(|| args.verified.iter().cloned().collect()),
         seed: args.seed.map(|seed| std::array::from_fn(|at| seed.to_le_bytes()[at % 8])),
         ..SandboxConfig::default()
     })
+}
+
+/// The applications of the flags, by their id.
+fn applications(args: &SandboxArgs) -> Result<BTreeMap<String, Application>, Unready> {
+    let application = |(app, url): &(String, String)| {
+        let answer = Hook { url: url.clone(), method: Default::default() };
+        (app.clone(), Application { hangup: Some(answer.clone()), answer, login: None })
+    };
+    let mut applications: BTreeMap<_, _> = args.app.iter().map(application).collect();
+    for (app, login) in &args.app_auth {
+        let unknown =
+            || Unready::new(Exit::Usage, format!("--app-auth {app}: name the application by --app {app}=URL"));
+        applications.get_mut(app).ok_or_else(unknown)?.login = Some(login.clone());
+    }
+    Ok(applications)
 }
 
 /// What a program needs to use it as its Plivo.

@@ -1,5 +1,7 @@
 //! One leg of a call as an application sees it: the parameters of its callbacks.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -14,6 +16,15 @@ pub enum Direction {
     Inbound,
     /// The platform called, at the request of the API.
     Outbound,
+}
+
+/// Who called an application that asks its callers who they are (`sip:{app_id}@app.plivo.com`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SipAuth {
+    /// `SIPAuthUser`.
+    pub user: String,
+    /// `SIPSourceIP`.
+    pub source: IpAddr,
 }
 
 /// A leg. Times are wall-clock milliseconds since 1970, UTC.
@@ -33,6 +44,8 @@ pub struct Leg {
     pub caller_name: Option<String>,
     /// `SIP-H-To`: the To header of the SIP side with its tag, if there is a SIP side.
     pub sip_h_to: Option<String>,
+    /// What the caller proved to be: `SIPAuthType`, `SIPAuthUser` and `SIPSourceIP`. Of authenticated legs only.
+    pub sip_auth: Option<SipAuth>,
     /// The custom headers: `X-PH-` parameters with their case kept.
     pub headers: Vec<WireHeader>,
     /// `ParentAuthID`.
@@ -133,6 +146,11 @@ impl Leg {
         if let Some(to) = &self.sip_h_to {
             params.put("SIP-H-To", to);
         }
+        if let Some(SipAuth { user, source }) = &self.sip_auth {
+            params.put("SIPAuthType", "credential");
+            params.put("SIPAuthUser", user);
+            params.put("SIPSourceIP", source.to_string());
+        }
         for WireHeader { name, value } in &self.headers {
             params.put(name, value);
         }
@@ -228,6 +246,7 @@ mod tests {
             direction,
             caller_name: None,
             sip_h_to: Some("<sip:alice@phone.plivo.com>;tag=1".into()),
+            sip_auth: None,
             headers: vec![WireHeader { name: "X-PH-callerId".into(), value: "Sample".into() }],
             parent_auth_id: "MA".into(),
             bill_rate: "0.00300".into(),

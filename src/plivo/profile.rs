@@ -6,6 +6,9 @@ use crate::time::Duration;
 /// The domain of every SIP endpoint.
 pub const DOMAIN: &str = "phone.plivo.com";
 
+/// The domain of applications that are called directly, as `sip:{app_id}@app.plivo.com`.
+pub const APP_DOMAIN: &str = "app.plivo.com";
+
 /// Plivo: endpoints register, for the two minutes that Plivo's own clients ask for, and are reached through one
 /// address of a cluster.
 pub const PLIVO: Profile =

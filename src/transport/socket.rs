@@ -41,7 +41,8 @@ impl Bound {
     }
 }
 
-/// Binds every address, or none. What asks for any port of an address gets the one that another transport has there.
+/// Binds every address, or none. What asks for any port of an address gets the one that another transport has there, the
+/// first time.
 ///
 /// # Errors
 /// The system's, for the first address that cannot be bound.
@@ -63,7 +64,8 @@ fn bind_each(listen: &[(Transport, SocketAddr)]) -> io::Result<Vec<Bound>> {
     let mut all: Vec<(SocketAddr, Bound)> = Vec::with_capacity(listen.len());
     for &(transport, asked) in listen {
         let other = |(of, bound): &&(SocketAddr, Bound)| *of == asked && bound.transport() != transport;
-        let local = match all.iter().find(other) {
+        let own = all.iter().any(|(of, bound)| *of == asked && bound.transport() == transport);
+        let local = match all.iter().find(other).filter(|_| !own) {
             Some((_, bound)) => bound.local_addr()?,
             None => asked,
         };

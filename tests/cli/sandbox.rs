@@ -74,3 +74,57 @@ fn beyond_the_loopback_credentials_have_to_be_given() {
     let run = Home::new().run("sandbox --sip 0.0.0.0:0 --http 127.0.0.1:0").expect(2);
     assert!(run.err.contains("--auth-token"), "{}", run.err);
 }
+
+#[test]
+fn numbers_are_given_to_callees_and_the_headers_are_shown_on_their_way() {
+    let home = Home::new();
+    let program = env!("CARGO_BIN_EXE_sipcall");
+    home.write("answer.xml", "<Response><Hangup/></Response>");
+    let sandbox = "sandbox --answer-xml answer.xml --number +12025551234=busy --app 1001=http://127.0.0.1:9/a";
+    let invite = format!("{program} invite sip:bob@phone.plivo.com -H Test=Sample -H 'X-Other: 1' -q --expect 480");
+    let run = home.run(&format!("{sandbox} -- {invite}"));
+    let shown = run.out.clone() + &run.err;
+    assert!(shown.contains("the INVITE carries X-PH-Test: Sample, X-Other: 1; X-Other is dropped"), "{shown}");
+}
+
+#[test]
+fn the_help_of_the_sandbox_has_the_tables_of_callees_and_faults() {
+    let help = Home::new().run("sandbox --help").expect(0).out;
+    for line in
+        ["  noanswer         rings, and nobody answers", "  +1555000<CODE>   is refused", "  stale-binding    486"]
+    {
+        assert!(help.contains(line), "{line}: {help}");
+    }
+}
+
+#[test]
+fn endpoints_come_from_a_file_that_nobody_else_can_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new();
+    home.write("endpoints.toml", "[endpoint.carol]\npassword = \"wonderland\"\n");
+    let path = home.path("endpoints.toml");
+    let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o644);
+    let line = "sandbox --endpoints endpoints.toml -- sh -c 'exit 9'";
+    assert!(home.run(line).expect(3).err.contains("can be read by others"));
+    mode(0o600);
+    home.run(line).expect(9);
+    let program = env!("CARGO_BIN_EXE_sipcall");
+    let register = format!("{program} register carol --once -q");
+    home.run(&format!("sandbox --endpoints endpoints.toml -- {register}")).expect(0);
+}
+
+#[test]
+fn what_the_flags_of_the_sandbox_do_not_take_is_told_with_what_they_take() {
+    for (flags, text) in [
+        ("--number 1=alice", "write a number"),
+        ("--number +12025551234=alice", "write sip:USER"),
+        ("--verified +12025551234", "--trial"),
+        ("--fault none", "stale-binding"),
+        ("--app 1=ftp://h", "http://"),
+        ("--app 1=http://h --app-auth 2=a:b", "name the application by --app 2=URL"),
+    ] {
+        let run = Home::new().run(&format!("sandbox {flags} -- true")).expect(2);
+        assert!(run.err.contains(text), "{flags}: {}", run.err);
+    }
+}

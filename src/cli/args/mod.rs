@@ -25,7 +25,7 @@ pub use options::OptionsArgs;
 pub use parse::ParseArgs;
 pub use register::RegisterArgs;
 pub use request::{MessageArgs, RequestArgs};
-pub use sandbox::SandboxArgs;
+pub use sandbox::{SandboxArgs, endpoint_user};
 pub use shared::{Ask, Kept, Shown, Way, Who};
 pub use sound::{DigitMode, Sound, codecs, media_timeout, srtp};
 pub use webhook::{Kind, ReplayArgs, SendArgs, WebhookCommand};

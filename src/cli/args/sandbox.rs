@@ -1,7 +1,7 @@
 //! The words of `sipcall sandbox`.
 
 use super::shared::{address, http_url};
-use crate::plivo::sandbox::{MAGIC, NUMBERS, Reaches, digits};
+use crate::plivo::sandbox::{FAULTS, Fault, MAGIC, NUMBERS, Reaches, digits};
 use clap::Args;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -20,6 +20,9 @@ pub struct SandboxArgs {
     /// Somebody who may register. Repeatable
     #[arg(long, value_name = "USER:PASSWORD", value_parser = endpoint)]
     pub endpoint: Vec<(String, String)>,
+    /// A TOML file of those who may register: tables [endpoint.USER] with a password
+    #[arg(long, value_name = "FILE")]
+    pub endpoints: Option<PathBuf>,
     /// An endpoint for which the sandbox is the phone itself: it answers every call
     #[arg(long, value_name = "USER")]
     pub callee: Option<String>,
@@ -38,6 +41,15 @@ pub struct SandboxArgs {
     /// A number that the trial account may call. Repeatable
     #[arg(long, value_name = "NUMBER", requires = "trial", value_parser = number)]
     pub verified: Vec<String>,
+    /// An application that is called as sip:APP_ID@app.plivo.com, and what such a call asks. Repeatable
+    #[arg(long, value_name = "APP_ID=URL", value_parser = app)]
+    pub app: Vec<(String, String)>,
+    /// What callers of that application have to prove (407). Repeatable
+    #[arg(long, value_name = "APP_ID=USER:PASSWORD", requires = "app", value_parser = app_auth)]
+    pub app_auth: Vec<(String, (String, String))>,
+    /// What goes wrong: a name from the list below. Repeatable
+    #[arg(long, value_name = "NAME", value_parser = fault)]
+    pub fault: Vec<Fault>,
     /// Lets webhooks beyond this machine be called
     #[arg(long)]
     pub allow_net: bool,
@@ -69,6 +81,8 @@ Examples:
   sipcall sandbox --sip 127.0.0.1:0 --http 127.0.0.1:0 --ready-file ready.json
   sipcall sandbox --endpoint alice:wonderland --answer-url http://127.0.0.1:5000/answer
   sipcall sandbox --number +12025551234=busy --number +12025551235=sip:alice
+  sipcall sandbox --fault stale-binding --fault second-proxy
+  sipcall sandbox --app 1234=http://127.0.0.1:5000/answer --app-auth 1234=carrier:Secret123456
   sipcall sandbox --callee bob -- python3 make_call.py
 
 Magic destinations, as sip:echo@phone.plivo.com, and numbers:
@@ -77,6 +91,10 @@ Magic destinations, as sip:echo@phone.plivo.com, and numbers:
     let magic = MAGIC.iter().map(|magic| (magic.name, magic.does));
     for (callee, does) in magic.chain(NUMBERS) {
         let _ = writeln!(help, "  {callee:<16} {does}");
+    }
+    help.push_str("\nFaults, off unless named by --fault:\n");
+    for (_, name, does) in FAULTS {
+        let _ = writeln!(help, "  {name:<16} {does}");
     }
     help
 }
@@ -90,11 +108,34 @@ fn reached(text: &str) -> Result<(String, Reaches), String> {
     Ok((number(of)?, callee.parse().map_err(|error: crate::plivo::sandbox::ReachesNobody| error.to_string())?))
 }
 
+fn fault(text: &str) -> Result<Fault, String> {
+    text.parse().map_err(|error: crate::plivo::sandbox::UnknownFault| error.to_string())
+}
+
+fn app(text: &str) -> Result<(String, String), String> {
+    let (app, url) = text.split_once('=').ok_or("write APP_ID=URL")?;
+    endpoint_user(app)?;
+    Ok((app.to_owned(), http_url(url)?))
+}
+
+fn app_auth(text: &str) -> Result<(String, (String, String)), String> {
+    let (app, login) = text.split_once('=').ok_or("write APP_ID=USER:PASSWORD")?;
+    Ok((app.to_owned(), endpoint(login)?))
+}
+
 fn endpoint(text: &str) -> Result<(String, String), String> {
-    let pair = text.split_once(':').filter(|(user, password)| !user.is_empty() && !password.is_empty());
+    let pair = text.split_once(':').filter(|(_, password)| !password.is_empty());
     let (user, password) = pair.ok_or("write USER:PASSWORD")?;
-    if !user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
-        return Err("use only letters, digits and - _ . in the user".to_owned());
-    }
+    endpoint_user(user)?;
     Ok((user.to_owned(), password.to_owned()))
+}
+
+/// Whether that can be the user of an address without being escaped.
+///
+/// # Errors
+/// What to write.
+pub fn endpoint_user(user: &str) -> Result<(), String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let is_well = !user.is_empty() && user.bytes().all(fits);
+    is_well.then_some(()).ok_or_else(|| "use only letters, digits and - _ . in a name".to_owned())
 }

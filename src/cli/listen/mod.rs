@@ -71,7 +71,7 @@ pub(super) async fn run(args: &ListenArgs, config: &Config, printer: &mut Printe
         identity.iter().map(|identity| String::from_utf8_lossy(&unescape(&identity.settings.user)).into_owned());
     let serving = Serving { users: users.collect(), listen: if registers { Vec::new() } else { listen(config) } };
     let mut resolve = args.way.resolve.clone();
-    resolve.extend(guest.iter().map(Guest::known));
+    resolve.extend(guest.iter().flat_map(Guest::known));
     let parts = Parts { identity, resolve, kept: Some(&args.kept), shown: args.shown.clone(), serving: Some(serving) };
     let mut phone = Phone::ready(config, parts, printer).await?;
     let mut desk = Desk::new(args, policy, gate, &phone)?;

@@ -13,14 +13,15 @@
 //! A request within a dialog that does not name the edge in its Route is answered 404 and counted as bypassing: on the
 //! real platform it would go to an address that nobody outside can reach.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::{Bytes, BytesMut};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::event::Tell;
+use super::event::{SandboxEvent, Tell};
+use super::fault::Fault;
 use crate::agent::{FlowChange, FlowInfo, MediaReport, Need, Node, Refusal, Resolved, Transport, Unsent, Wakeup, Why};
 use crate::call::Reply;
 use crate::id::{CallId, FlowId, QueryId, StreamId};
@@ -52,6 +53,9 @@ pub struct EdgeConfig {
     pub domains: Vec<String>,
     /// Connections kept at once.
     pub connections: usize,
+    /// What goes wrong: [`Fault::DuplicateRport`] and [`Fault::SecondProxy`] do here. The latter takes a second UDP
+    /// socket.
+    pub faults: BTreeSet<Fault>,
 }
 
 /// The proxy. It has no timers: each message is forwarded, answered or dropped where it arrives.
@@ -91,6 +95,8 @@ struct Hop {
     client: Place,
     /// Whether the client is the next hop.
     outward: bool,
+    /// Which of our sockets of its transport leads there and stands in Via and Record-Route, from 0.
+    socket: usize,
 }
 
 impl Edge {
@@ -112,6 +118,11 @@ impl Edge {
 
     fn receive(&mut self, flow: FlowId, from: Place, bytes: &[u8]) {
         let Ok(message) = MessageRef::parse(bytes) else { return };
+        if self.config.faults.contains(&Fault::DuplicateRport) && message.is_request() && has_rport_twice(&message) {
+            let what = format!("{} from {} is dropped: its Via has rport twice", method_of(&message), from.at);
+            self.tell.event(SandboxEvent::Faulted { fault: Fault::DuplicateRport, what });
+            return;
+        }
         if let Err(fault) = message.check() {
             tracing::debug!(from = %from.at, %fault, "a message that breaks the rules");
             if message.is_request() {
@@ -134,16 +145,17 @@ impl Edge {
         let own = self.own_routes(request);
         let hop = if from == (Place { transport: Transport::Udp, at: self.config.core }) {
             let client = own.token.ok_or(Status::NOT_FOUND)?;
-            let flow = self.flow_to(client).ok_or_else(|| status(FLOW_FAILED))?;
-            Hop { flow, to: client, client, outward: true }
+            let socket = usize::from(self.config.faults.contains(&Fault::SecondProxy));
+            let flow = self.flow_to(client, socket).ok_or_else(|| status(FLOW_FAILED))?;
+            Hop { flow, to: client, client, outward: true, socket }
         } else {
             if own.count == 0 && self.is_within_dialog(request) {
                 self.tell.bypassed(&format!("{} from {} does not follow its route set", method_of(request), from.at));
                 return Err(Status::NOT_FOUND);
             }
             let core = Place { transport: Transport::Udp, at: self.config.core };
-            let flow = self.flow_to(core).ok_or(Status::SERVER_INTERNAL_ERROR)?;
-            Hop { flow, to: core, client: from, outward: false }
+            let flow = self.flow_to(core, 0).ok_or(Status::SERVER_INTERNAL_ERROR)?;
+            Hop { flow, to: core, client: from, outward: false, socket: 0 }
         };
         match self.forwarded(request, from, hop, own.count, hops) {
             Ok(bytes) => {
@@ -202,7 +214,7 @@ impl Edge {
         let method = request.method().cloned().unwrap_or(Method::Options);
         let mut out = BytesMut::with_capacity(request.bytes().len() + 512);
         let mut writer = Writer::request(&mut out, &method, uri);
-        let (via, sent_by) = (hop.to.transport.as_via(), self.listener(hop.to).unwrap_or(hop.to.at));
+        let (via, sent_by) = (hop.to.transport.as_via(), self.listener(hop.to, hop.socket).unwrap_or(hop.to.at));
         let branch = self.branch(request, from);
         writer.header_fmt(HeaderId::Via, format_args!("SIP/2.0/{via} {sent_by};branch={branch}"));
         mirror_via(&mut writer, request, from.at);
@@ -213,7 +225,7 @@ impl Edge {
             }
         }
         if method == Method::Register && !hop.outward {
-            writer.header(HeaderId::Path, self.own_uri(hop.client, Transport::Udp));
+            writer.header(HeaderId::Path, self.own_uri(hop.client, Transport::Udp, 0));
         }
         let mut skip = own_routes;
         let mut counted = false;
@@ -248,18 +260,18 @@ impl Edge {
 
     /// One value, or two where the transport changes (RFC 5658): the one that faces the next hop on top.
     fn record_routes(&self, hop: Hop) -> Vec<String> {
-        let inner = self.own_uri(hop.client, Transport::Udp);
+        let inner = self.own_uri(hop.client, Transport::Udp, hop.socket);
         if !hop.client.transport.is_reliable() {
             return vec![inner];
         }
-        let outer = self.own_uri(hop.client, hop.client.transport);
+        let outer = self.own_uri(hop.client, hop.client.transport, 0);
         if hop.outward { vec![outer, inner] } else { vec![inner, outer] }
     }
 
-    /// The edge's own URI for that client.
-    fn own_uri(&self, client: Place, transport: Transport) -> String {
+    /// The edge's own URI for that client, by one of its sockets.
+    fn own_uri(&self, client: Place, transport: Transport, socket: usize) -> String {
         let place = Place { transport, at: client.at };
-        let at = self.listener(place).unwrap_or(client.at);
+        let at = self.listener(place, socket).unwrap_or(client.at);
         let named = if transport.is_reliable() { ";transport=tcp" } else { "" };
         format!("<sip:{}@{at}{named};lr=on>", self.token(client))
     }
@@ -285,7 +297,7 @@ impl Edge {
         if !sent_by.is_some_and(|at| self.is_listening(at)) {
             return;
         }
-        let Some(flow) = self.flow_to(back) else { return };
+        let Some(flow) = self.flow_to(back, 0) else { return };
         let to = response_target(&next, back.at, back.transport.is_reliable());
         match returned(response) {
             Ok(bytes) => self.outbox.push(Transmit { flow, to, bytes }),
@@ -307,19 +319,24 @@ impl Edge {
         }
     }
 
-    /// The flow that leads to that place now.
-    fn flow_to(&self, place: Place) -> Option<FlowId> {
+    /// The flow that leads to that place now, by that UDP socket of ours.
+    fn flow_to(&self, place: Place, socket: usize) -> Option<FlowId> {
         if place.transport.is_reliable() {
             return self.connections.get(&place.at).copied();
         }
-        let mut udp = self.listeners.iter().filter(|(own, _)| own.transport == place.transport);
-        udp.find(|(own, _)| own.at.is_ipv4() == place.at.is_ipv4()).map(|(_, flow)| *flow)
+        self.listening(place).nth(socket).map(|(_, flow)| *flow)
     }
 
-    /// Where we listen for who is at `place`.
-    fn listener(&self, place: Place) -> Option<SocketAddr> {
-        let same = |own: &Place| own.transport == place.transport && own.at.is_ipv4() == place.at.is_ipv4();
-        self.listeners.iter().find(|(own, _)| same(own)).map(|(own, _)| own.at)
+    /// Where we listen for who is at `place`, by that socket.
+    fn listener(&self, place: Place, socket: usize) -> Option<SocketAddr> {
+        // Connections come to one address alone.
+        let socket = if place.transport.is_reliable() { 0 } else { socket };
+        self.listening(place).nth(socket).map(|(own, _)| own.at)
+    }
+
+    fn listening(&self, place: Place) -> impl Iterator<Item = &(Place, FlowId)> {
+        let same = move |own: &Place| own.transport == place.transport && own.at.is_ipv4() == place.at.is_ipv4();
+        self.listeners.iter().filter(move |(own, _)| same(own))
     }
 
     /// A place as text, with a proof that it was us who wrote it.
@@ -401,6 +418,18 @@ fn returned(response: &MessageRef<'_>) -> Result<Bytes, WriteError> {
 /// The address of a SIP URI whose host is one.
 fn address_of(uri: &Uri<'_>) -> Option<SocketAddr> {
     Some(SocketAddr::new(uri.host()?.ip()?, uri.port().unwrap_or(5060)))
+}
+
+/// What the Via of whoever sent it says, twice (RFC 3581 §3 has it once).
+fn has_rport_twice(request: &MessageRef<'_>) -> bool {
+    let via = request.headers().find(|header| header.id == HeaderId::Via);
+    let top = via.and_then(|via| via.elements().next().map(String::from_utf8_lossy));
+    let names = |via: &str| via.split(';').filter(|param| is_rport(param)).count();
+    top.is_some_and(|via| names(&via) > 1)
+}
+
+fn is_rport(param: &str) -> bool {
+    param.split('=').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("rport"))
 }
 
 fn method_of<'m>(request: &'m MessageRef<'_>) -> &'m str {

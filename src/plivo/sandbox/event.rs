@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
 
+use super::fault::Fault;
+use super::headers::Passing;
 use super::report::Webhook;
 use crate::plivo::causes::{Cause, Source};
 use crate::plivo::leg::Direction;
@@ -124,6 +126,20 @@ pub enum SandboxEvent {
         /// Who ended it.
         source: Source,
     },
+    /// Custom headers came by a place on their way.
+    Headers {
+        /// The call.
+        call_uuid: String,
+        /// Where, which, and which did not get further.
+        passing: Box<Passing>,
+    },
+    /// A fault that was switched on has struck.
+    Faulted {
+        /// Which.
+        fault: Fault,
+        /// Whom, and what became of it.
+        what: String,
+    },
     /// A request that would not have arrived at the real platform.
     Bypassed {
         /// Which, and why.
@@ -136,7 +152,7 @@ impl SandboxEvent {
     #[must_use]
     pub fn call_uuid(&self) -> Option<&str> {
         match self {
-            Self::Registered { .. } | Self::Unregistered { .. } | Self::Bypassed { .. } => None,
+            Self::Registered { .. } | Self::Unregistered { .. } | Self::Faulted { .. } | Self::Bypassed { .. } => None,
             Self::Began { call_uuid, .. }
             | Self::Ringing { call_uuid }
             | Self::Answered { call_uuid, .. }
@@ -148,6 +164,7 @@ impl SandboxEvent {
             | Self::Waits { call_uuid, .. }
             | Self::Silent { call_uuid, .. }
             | Self::NotBuilt { call_uuid, .. }
+            | Self::Headers { call_uuid, .. }
             | Self::Ended { call_uuid, .. } => Some(call_uuid),
         }
     }

@@ -9,11 +9,14 @@
 mod doorman;
 mod edge;
 mod event;
+mod fault;
 mod gate;
+mod headers;
 mod http;
 mod magic;
 mod network;
 mod phone;
+mod rate;
 mod record;
 mod registrar;
 mod report;
@@ -35,16 +38,18 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use edge::{Edge, EdgeConfig};
 pub use event::{SandboxEvent, Tell};
+pub use fault::{FAULTS, Fault, UnknownFault};
 pub use gate::{Core, Gate};
+pub use headers::{Hop, Passing};
 pub use magic::{MAGIC, Magic, Mute, NUMBERS, Patience, Reaches, ReachesNobody, digits};
 pub use record::{Order, Take};
 pub use registrar::Endpoint;
 pub use report::{CallReport, Dropped, Webhook};
 pub use sound::{Sounding, What};
-pub use switch::{Ask, Numbers, Outlets, Purpose, Switch, SwitchConfig};
+pub use switch::{Application, Ask, Numbers, Outlets, Purpose, Switch, SwitchConfig};
 
 use super::account::Credentials;
-use super::profile::{DOMAIN, PLIVO};
+use super::profile::{APP_DOMAIN, DOMAIN, PLIVO};
 use super::request::{ApiError, CallRequest, Hook};
 use super::rest::{Placed, Platform as _};
 use super::rules::RuleSet;
@@ -103,6 +108,10 @@ pub struct SandboxConfig {
     pub verified: Option<BTreeSet<String>>,
     /// How long simulated phones and magic destinations ring.
     pub patience: Patience,
+    /// The applications that can be called as `sip:{app_id}@app.plivo.com`, by their id.
+    pub applications: BTreeMap<String, Application>,
+    /// What goes wrong.
+    pub faults: BTreeSet<Fault>,
     /// The source of everything random; the operating system's if none.
     pub seed: Option<[u8; 32]>,
 }
@@ -124,6 +133,8 @@ impl Default for SandboxConfig {
             numbers: BTreeMap::new(),
             verified: None,
             patience: Patience::default(),
+            applications: BTreeMap::new(),
+            faults: BTreeSet::new(),
             seed: None,
         }
     }
@@ -180,11 +191,12 @@ impl Running {
         Some(Account { login: Some(login), profile: PLIVO, ..Account::new("sandbox", aor) })
     }
 
-    /// Where the platform's domain is, for [`AgentConfig::resolve`].
+    /// Where the platform's domains are, for [`AgentConfig::resolve`].
     #[must_use]
     pub fn known(&self) -> Vec<Known> {
         let (addr, port) = (reachable(self.sip_udp).ip(), self.sip_udp.port());
-        vec![Known { host: DOMAIN.to_owned(), port: None, addr, to_port: Some(port) }]
+        let known = |host: &str| Known { host: host.to_owned(), port: None, addr, to_port: Some(port) };
+        vec![known(DOMAIN), known(APP_DOMAIN)]
     }
 
     /// How many requests went past the edge: each would have been lost on the real platform.
@@ -252,7 +264,7 @@ fn start(config: SandboxConfig) -> io::Result<Running> {
     let mut seed = Seed::new(config.seed.map_or_else(random, Ok)?);
     let credentials = config.credentials.clone().unwrap_or_else(|| made_credentials(&mut seed));
     let endpoints = endpoints(&config, &mut seed);
-    let edge_driver = bind_sip(config.sip)?;
+    let edge_driver = bind_sip(config.sip, config.faults.contains(&Fault::SecondProxy))?;
     let sip = edge_driver.locals().first().map_or(config.sip, |(_, at)| *at);
     let core_driver = bind_core(sip)?;
     let core_at = core_driver.locals().first().map_or(sip, |(_, at)| *at);
@@ -284,15 +296,17 @@ fn start(config: SandboxConfig) -> io::Result<Running> {
         recordings: format!("http://{}{}", reachable(http), http::RECORDINGS),
         numbers: Numbers { network: network_at, reached: config.numbers, verified: config.verified },
         patience: config.patience,
+        applications: config.applications,
+        faults: config.faults.clone(),
     };
     let webhooks = WebhookConfig { allow_net: config.allow_net, ..WebhookConfig::new(credentials.clone()) };
-    let domains = vec![DOMAIN.to_owned(), "app.plivo.com".to_owned()];
+    let domains = vec![DOMAIN.to_owned(), APP_DOMAIN.to_owned()];
     let (sounds, wanted) = mpsc::unbounded_channel();
     let parts = Parts {
         sounds,
         wanted,
         edge_driver,
-        edge: EdgeConfig { core: core_at, domains, connections: 256 },
+        edge: EdgeConfig { core: core_at, domains, connections: 256, faults: config.faults },
         core_at,
         core_driver,
         core_commands,
@@ -460,9 +474,11 @@ fn bind_http(at: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)> 
     Ok((listener, local))
 }
 
-/// One port for UDP and TCP.
-fn bind_sip(at: SocketAddr) -> io::Result<Driver> {
-    Driver::bind(DriverConfig { listen: vec![(Transport::Udp, at), (Transport::Tcp, at)], ..Default::default() })
+/// One port for UDP and TCP; and, for a second proxy, one more for UDP.
+fn bind_sip(at: SocketAddr, second: bool) -> io::Result<Driver> {
+    let second = second.then_some((Transport::Udp, SocketAddr::new(at.ip(), 0)));
+    let listen = [(Transport::Udp, at), (Transport::Tcp, at)].into_iter().chain(second).collect();
+    Driver::bind(DriverConfig { listen, ..Default::default() })
 }
 
 /// A port on the loopback; everything that the core sends comes from it.

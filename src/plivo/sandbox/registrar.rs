@@ -1,7 +1,7 @@
 //! The registrar of the sandbox (RFC 3261 §10.3): endpoints with passwords, and where each can be reached.
 //!
 //! As on the platform the last registration wins: an endpoint has one binding at most. What is asked for is cut to
-//! 60 to 120 seconds, so that clients have to refresh.
+//! 50 to 120 seconds, so that clients have to refresh.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::time::{Duration, Instant};
 use crate::wire::{CallId, Contact, Expires, HeaderId, Message, Path, Status, UriBuf};
 
 /// The shortest expiry granted, in seconds.
-const SHORTEST: u32 = 60;
+const SHORTEST: u32 = 50;
 /// The longest expiry granted, in seconds; also what who asks for none gets.
 const LONGEST: u32 = 120;
 
@@ -60,12 +60,14 @@ struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Registrar {
     endpoints: BTreeMap<String, Entry>,
+    /// Whether a binding that lives keeps others out: [`Fault::StaleBinding`](super::Fault).
+    keeps_stale: bool,
 }
 
 impl Registrar {
-    pub(super) fn new(endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
+    pub(super) fn new(endpoints: impl IntoIterator<Item = Endpoint>, keeps_stale: bool) -> Self {
         let entry = |endpoint: Endpoint| (endpoint.user, Entry { password: endpoint.password, binding: None });
-        Self { endpoints: endpoints.into_iter().map(entry).collect() }
+        Self { endpoints: endpoints.into_iter().map(entry).collect(), keeps_stale }
     }
 
     /// Whether there is an endpoint of that name.
@@ -104,6 +106,20 @@ impl Registrar {
             // Older than what is there (RFC 3261 §10.3, step 7).
             return Err(Status::SERVER_INTERNAL_ERROR);
         }
+        let path = request.get_all::<Path<'_>>().filter_map(|path| UriBuf::parse(path.ok()?.uri.raw()).ok());
+        let path: Vec<_> = path.collect();
+        if let Some(old) = entry.binding.as_ref().filter(|old| self.keeps_stale && old.until > now) {
+            let others = |contact: &Contact<'_>| match contact {
+                Contact::Address(address) => {
+                    let stays = address.expires().or(general) != Some(0);
+                    stays && (path != old.path || !old.contact.as_uri().equivalent(&address.uri))
+                }
+                Contact::Star => false,
+            };
+            if contacts.iter().any(others) && !contacts.iter().any(|contact| removes(contact, general, old)) {
+                return Err(Status::BUSY_HERE);
+            }
+        }
         let mut change = Change::Nothing;
         let only = contacts.len() == 1;
         for contact in contacts {
@@ -125,11 +141,10 @@ impl Registrar {
                 continue;
             }
             let expires = Duration::from_secs(u64::from(asked.clamp(SHORTEST, LONGEST)));
-            let path = request.get_all::<Path<'_>>().filter_map(|path| UriBuf::parse(path.ok()?.uri.raw()).ok());
             let contact = address.uri.raw().to_owned();
             entry.binding = Some(Binding {
                 contact: UriBuf::parse(&contact).map_err(|_| BAD)?,
-                path: path.collect(),
+                path: path.clone(),
                 call_id: call_id.to_owned(),
                 cseq,
                 until: now + expires,
@@ -147,6 +162,16 @@ impl Registrar {
     }
 }
 
+/// Whether that removes this binding.
+fn removes(contact: &Contact<'_>, general: Option<u32>, old: &Binding) -> bool {
+    match contact {
+        Contact::Address(address) => {
+            address.expires().or(general) == Some(0) && old.contact.as_uri().equivalent(&address.uri)
+        }
+        Contact::Star => false,
+    }
+}
+
 const BAD: Status = Status::BAD_REQUEST;
 
 #[cfg(test)]
@@ -159,7 +184,11 @@ mod tests {
     }
 
     fn registrar() -> Registrar {
-        Registrar::new([Endpoint { user: "alice".into(), password: "secret".into() }])
+        of_alice(false)
+    }
+
+    fn of_alice(keeps_stale: bool) -> Registrar {
+        Registrar::new([Endpoint { user: "alice".into(), password: "secret".into() }], keeps_stale)
     }
 
     fn message(cseq: u32, more: &str) -> Message {
@@ -179,7 +208,7 @@ mod tests {
     fn expiry_is_cut_to_what_the_platform_grants_and_runs_out() {
         let mut registrar = registrar();
         let path = "Path: <sip:t@127.0.0.1:1;lr=on>\r\n";
-        for (asked, granted) in [("", 120), ("Expires: 3600\r\n", 120), ("Expires: 5\r\n", 60), ("Expires: 90\r\n", 90)]
+        for (asked, granted) in [("", 120), ("Expires: 3600\r\n", 120), ("Expires: 5\r\n", 50), ("Expires: 90\r\n", 90)]
         {
             let mut registrar = self::registrar();
             let more = format!("Contact: <sip:a@h:1>\r\n{asked}{path}");
@@ -210,6 +239,26 @@ mod tests {
         register(&mut registrar, 0, 4, "Contact: <sip:a@h:1>\r\n").unwrap();
         assert_eq!(register(&mut registrar, 0, 5, "Contact: *\r\n"), Err(400));
         assert_eq!(register(&mut registrar, 0, 6, "Contact: *\r\nExpires: 0\r\n"), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_binding_that_lives_keeps_others_out_where_that_is_wanted() {
+        let (here, there) = ("Contact: <sip:a@h:1>\r\n", "Contact: <sip:a@h:2>\r\n");
+        let path = |client: u8| format!("Path: <sip:t{client}@127.0.0.1:1;lr=on>\r\n");
+        for (keeps_stale, answer) in [(false, true), (true, false)] {
+            let mut registrar = of_alice(keeps_stale);
+            let mut told = |now, cseq, more: String| register(&mut registrar, now, cseq, &more).map(drop);
+            let expected = if answer { Ok(()) } else { Err(486) };
+            told(0, 1, format!("{here}{}", path(1))).unwrap();
+            told(10, 2, format!("{here}{}", path(1))).unwrap();
+            assert_eq!(told(20, 3, format!("{there}{}", path(1))), expected);
+            if keeps_stale {
+                assert_eq!(told(30, 4, format!("{here}{}", path(2))), Err(486));
+                told(40, 5, "Contact: <sip:a@h:2>, <sip:a@h:1>;expires=0\r\n".into()).unwrap();
+                assert_eq!(told(41, 6, here.into()), Err(486));
+                told(160, 7, here.into()).unwrap();
+            }
+        }
     }
 
     #[test]

@@ -5,15 +5,18 @@ use std::collections::{BTreeMap, VecDeque};
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
+use super::headers::{Hop, Passing};
 use crate::plivo::causes::{Cause, Source};
 use crate::plivo::received::is_question;
-use crate::plivo::rules::Broken;
+use crate::plivo::rules::{Broken, is_prefixed};
 use crate::plivo::webhook::Exchange;
 
 /// Calls that are remembered.
 const KEPT: usize = 1_000;
 /// Callbacks of each: an application may have its caller recorded again and again.
 const WEBHOOKS: usize = 1_000;
+/// Places of each that its headers came by: a few, and the callees of its `<Dial>`s.
+const PLACES: usize = 32;
 
 /// One callback and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +52,14 @@ pub struct Dropped {
     pub rule: &'static str,
     /// What to do about it.
     pub sentence: &'static str,
+}
+
+impl Dropped {
+    /// A header of an extension that is not one of Plivo's.
+    pub(super) const fn unprefixed(header: String) -> Self {
+        let sentence = "write X-PH- in front of the name: the platform passes no other on";
+        Self { header, rule: "prefix-missing", sentence }
+    }
 }
 
 impl From<&Broken> for Dropped {
@@ -100,6 +111,8 @@ pub struct CallReport {
     pub call_uuid: String,
     /// How it ended; none while it lasts.
     pub end: Option<(Cause, Source)>,
+    /// Its custom headers at each place that they came by; the first of them.
+    pub headers: Vec<Passing>,
     /// Its callbacks, in the order in which they were answered; the last thousand.
     pub webhooks: Vec<Webhook>,
     /// Callbacks that are under way.
@@ -138,10 +151,30 @@ impl CallReport {
         self.webhooks.iter().map(Webhook::json).collect()
     }
 
-    /// Both, as the sandbox's HTTP side tells them.
+    /// The way of its custom headers, side by side: each place that they came by, and each callback.
+    #[must_use]
+    pub fn headers(&self) -> Value {
+        let callbacks = self.webhooks.iter().map(|webhook| {
+            let is_custom = |(name, _): &&(String, String)| is_prefixed(name);
+            let headers = webhook.params.iter().filter(is_custom).cloned().collect();
+            Passing { at: Hop::Callback(webhook.event.clone()), headers, dropped: Vec::new() }
+        });
+        self.headers.iter().cloned().chain(callbacks).map(|passing| passing.json()).collect()
+    }
+
+    /// All of it, as the sandbox's HTTP side tells it.
     #[must_use]
     pub fn json(&self) -> Value {
-        json!({ "complete": self.is_complete(), "plivo": self.plivo(), "webhooks": self.webhooks() })
+        json!({
+            "complete": self.is_complete(), "plivo": self.plivo(), "webhooks": self.webhooks(), "headers": self.headers(),
+        })
+    }
+
+    /// Custom headers came by a place. What comes by after [`PLACES`] is left out.
+    pub(super) fn pass(&mut self, passing: Passing) {
+        if self.headers.len() < PLACES {
+            self.headers.push(passing);
+        }
     }
 }
 
@@ -166,7 +199,13 @@ impl Reports {
         {
             self.kept.remove(&oldest);
         }
-        let report = CallReport { call_uuid: call_uuid.to_owned(), end: None, webhooks: Vec::new(), open: 0 };
+        let report = CallReport {
+            call_uuid: call_uuid.to_owned(),
+            end: None,
+            headers: Vec::new(),
+            webhooks: Vec::new(),
+            open: 0,
+        };
         self.kept.insert(call_uuid.to_owned(), Entry { report, waiting: Vec::new() });
         self.order.push_back(call_uuid.to_owned());
     }

@@ -10,17 +10,21 @@
 //! A call that ends before it is answered gets the status of its cause ([`Cause::status`]; 500 for an answer URL that
 //! fails), or 480 where the cause has none.
 
+mod application;
 mod destination;
 mod recording;
 mod requests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::doorman::{Doorman, Role};
 use super::event::{SandboxEvent, Tell};
+use super::fault::Fault;
+use super::headers::{Hop, Passing};
 use super::magic::{Mute, Patience, Says};
+use super::rate::{InboundRate, Lockout};
 use super::record::Shelf;
 use super::registrar::{Endpoint, Registrar};
 use super::report::{CallReport, Dropped, Reports, Webhook};
@@ -30,6 +34,7 @@ use crate::call::{CallRecord, MediaEvent, Outcome, Side};
 use crate::id::{CallId, IncomingId};
 use crate::plivo::causes::{self, Cause, Source};
 use crate::plivo::leg::{Direction, Ended, Leg, Moment};
+use crate::plivo::profile::APP_DOMAIN;
 use crate::plivo::request::{ApiError, CallRequest, Hook};
 use crate::plivo::rest::Placed;
 use crate::plivo::rules::RuleSet;
@@ -41,6 +46,7 @@ use crate::seed::Seed;
 use crate::time::{Duration, Epoch, Instant};
 use crate::timer::Deadlines;
 use crate::wire::{HeaderId, Message, Method, Status, UriBuf};
+pub use application::Application;
 pub use destination::Numbers;
 use recording::{InRecording, Making};
 
@@ -76,6 +82,10 @@ pub struct SwitchConfig {
     pub numbers: Numbers,
     /// How long magic destinations ring.
     pub patience: Patience,
+    /// The applications that can be called directly, by their id.
+    pub applications: BTreeMap<String, Application>,
+    /// What goes wrong.
+    pub faults: BTreeSet<Fault>,
 }
 
 /// A callback that somebody has to make, and to tell by [`Switch::hook_answered`].
@@ -131,6 +141,8 @@ struct Live {
     ring: Option<Hook>,
     hangup: Option<Hook>,
     dropped: Vec<Dropped>,
+    /// What the callee is sent, until it is known to have come.
+    carried: Option<Passing>,
     script: Option<Script>,
     /// The step for which the call is being answered: it begins once the 200 has left.
     held: Option<Action>,
@@ -157,6 +169,7 @@ impl Live {
             ring: None,
             hangup: None,
             dropped: Vec::new(),
+            carried: None,
             script: None,
             held: None,
             recording: None,
@@ -182,6 +195,10 @@ pub struct Switch {
     /// Asks endpoints who they are, and once more for `auth`.
     door: Doorman,
     second_door: Doorman,
+    /// Asks who calls an application.
+    app_door: Doorman,
+    lockout: Lockout,
+    inbound: InboundRate,
     seed: Seed,
     epoch: Epoch,
     live: BTreeMap<LegId, Live>,
@@ -212,9 +229,12 @@ impl Switch {
     pub fn new(config: SwitchConfig, seed: [u8; 32], epoch: Epoch, outlets: Outlets) -> Self {
         let mut seed = Seed::new(seed);
         Self {
-            registrar: Registrar::new(config.endpoints.iter().cloned()),
+            registrar: Registrar::new(config.endpoints.iter().cloned(), config.faults.contains(&Fault::StaleBinding)),
             door: Doorman::new(&mut seed, &config.domain, Role::Server),
             second_door: Doorman::new(&mut seed, &config.domain, Role::Proxy),
+            app_door: Doorman::new(&mut seed, APP_DOMAIN, Role::Proxy),
+            lockout: Lockout::default(),
+            inbound: InboundRate::default(),
             seed,
             epoch,
             live: BTreeMap::new(),
@@ -298,7 +318,10 @@ impl Switch {
         live.hangup.clone_from(&request.hangup);
         live.dropped = request.sip_headers.dropped.iter().map(Dropped::from).collect();
         live.time_limit = Some(request.time_limit);
+        let asked = Passing::of_leg(Hop::Api, &live.leg, &live.dropped);
+        live.carried = Some(Passing::of_leg(Hop::Callee(to.to_owned()), &live.leg, &[]));
         let id = self.begin(live);
+        self.pass(id, asked);
         if let Err(cause) = placed {
             self.finish(now, id, cause, Source::Plivo);
         }
@@ -368,6 +391,7 @@ impl Switch {
             direction,
             caller_name: None,
             sip_h_to: None,
+            sip_auth: None,
             headers: Vec::new(),
             parent_auth_id: self.config.auth_id.clone(),
             bill_rate: "0.00300".to_owned(),
@@ -546,7 +570,24 @@ impl Switch {
         self.outlets.tell.event(SandboxEvent::Ended { call_uuid, cause, source });
     }
 
+    /// The custom headers of a call come by a place.
+    fn pass(&mut self, id: LegId, passing: Passing) {
+        let Some(live) = self.live.get(&id).filter(|_| !passing.is_empty()) else { return };
+        let call_uuid = live.leg.call_uuid.clone();
+        self.reports.change(&call_uuid, |report| report.pass(passing.clone()));
+        self.outlets.tell.event(SandboxEvent::Headers { call_uuid, passing: Box::new(passing) });
+    }
+
+    /// The callee has the INVITE.
+    fn reached(&mut self, id: LegId) {
+        let carried = self.live.get_mut(&id).and_then(|live| live.carried.take());
+        if let Some(carried) = carried {
+            self.pass(id, carried);
+        }
+    }
+
     fn progressed(&mut self, id: LegId, response: &Message) {
+        self.reached(id);
         let Some(live) = self.live.get_mut(&id) else { return };
         live.leg.sip_h_to = response.text(HeaderId::To);
         if let Some(hook) = live.ring.take() {
@@ -558,11 +599,16 @@ impl Switch {
     }
 
     fn answered(&mut self, agent: &mut Agent, now: Instant, id: LegId, response: Option<&Message>) {
+        self.reached(id);
         let Some(live) = self.live.get_mut(&id) else { return };
         live.answered_ms = Some(self.epoch.unix_ms(now));
         self.outlets
             .tell
             .event(SandboxEvent::Answered { call_uuid: live.leg.call_uuid.clone(), direction: live.leg.direction });
+        if let Some(why) = response.and_then(|response| self.strict_session(response)) {
+            return self.end(agent, now, id, why, Source::Plivo);
+        }
+        let Some(live) = self.live.get_mut(&id) else { return };
         if let Some(response) = response {
             live.leg.sip_h_to = response.text(HeaderId::To);
             live.limit = live.time_limit.map(|limit| now + limit);
@@ -617,6 +663,9 @@ impl App for Switch {
             }
             Event::CallEnded { call, record } => {
                 if let Some(leg) = self.by_call.get(&call).copied() {
+                    if record.outcome.status().is_some() {
+                        self.reached(leg);
+                    }
                     let ours = self.live.get(&leg).and_then(|live| live.ending);
                     let (cause, source) = ours.unwrap_or_else(|| cause_of(&record));
                     self.finish(now, leg, cause, source);

@@ -3,14 +3,17 @@
 use super::{Line, Live, Switch};
 use crate::agent::{Agent, Answer};
 use crate::id::IncomingId;
-use crate::plivo::causes::{self, Source};
-use crate::plivo::leg::Direction;
+use crate::plivo::causes::{self, Cause, Source};
+use crate::plivo::leg::{Direction, SipAuth};
 use crate::plivo::rules;
 use crate::plivo::sandbox::event::SandboxEvent;
+use crate::plivo::sandbox::fault::Fault;
+use crate::plivo::sandbox::headers::{Passing, is_extension};
 use crate::plivo::sandbox::magic::{Manner, Then, digits};
 use crate::plivo::sandbox::registrar::Change;
 use crate::plivo::sandbox::report::Dropped;
 use crate::time::Instant;
+use crate::wire::sdp::SessionDescription;
 use crate::wire::{From, HeaderId, Message, Status, To};
 
 impl Switch {
@@ -32,7 +35,13 @@ impl Switch {
 
     fn registered(&mut self, now: Instant, user: &str, request: &Message) -> Answer {
         match self.registrar.register(now, user, request) {
-            Err(status) => Answer::new(status),
+            Err(status) => {
+                if status == Status::BUSY_HERE {
+                    let what = format!("{user} is elsewhere still: its REGISTER is answered 486");
+                    self.outlets.tell.event(SandboxEvent::Faulted { fault: Fault::StaleBinding, what });
+                }
+                Answer::new(status)
+            }
             Ok((change, headers)) => {
                 let user = user.to_owned();
                 match change {
@@ -49,17 +58,25 @@ impl Switch {
 
     /// Somebody calls.
     pub(super) fn invited(&mut self, agent: &mut Agent, now: Instant, id: IncomingId, request: &Message) {
-        if let Err(answer) = self.admitted(now, request) {
-            let _ = agent.respond(now, id, answer);
-            return;
-        }
+        let sip_auth = match self.admitted(now, request) {
+            Ok(sip_auth) => sip_auth,
+            Err(answer) => {
+                let _ = agent.respond(now, id, answer);
+                return;
+            }
+        };
+        let application = self.application(request).and_then(Result::ok).cloned();
         let from = request.get::<From<'_>>().and_then(Result::ok);
         let user = from.as_ref().and_then(|from| from.uri.user()).unwrap_or_default();
-        let uri = format!("sip:{user}@{}", self.config.domain);
+        let uri = match &application {
+            Some(_) => from.as_ref().map(|from| from.uri.raw().to_owned()).unwrap_or_default(),
+            None => format!("sip:{user}@{}", self.config.domain),
+        };
         let to = request.get::<To<'_>>().and_then(Result::ok).map(|to| to.uri.raw().to_owned()).unwrap_or_default();
         let mut leg = self.leg(now, Direction::Inbound, &uri, &to);
         leg.caller_name = from.as_ref().and_then(|from| from.display).map(|name| name.text().into_owned());
         leg.sip_h_to = request.text(HeaderId::To);
+        leg.sip_auth = sip_auth;
         let mut dropped = Vec::new();
         for header in request.headers() {
             let name = String::from_utf8_lossy(header.name);
@@ -68,8 +85,11 @@ impl Switch {
                     Ok(checked) => leg.headers.push(checked.header),
                     Err(broken) => dropped.push(Dropped::from(&broken)),
                 }
+            } else if is_extension(&name) {
+                dropped.push(Dropped::unprefixed(name.into_owned()));
             }
         }
+        let carried = Passing::of_invite(request, &dropped);
         let magic = self.magic(request);
         let ringing = match magic {
             Some(manner) => manner.ringing(),
@@ -78,11 +98,15 @@ impl Switch {
         let ringing: Vec<_> = ringing.into_iter().map(|answer| answer.header("X-CallUUID", &leg.call_uuid)).collect();
         let mut live = Live::new(leg, Line::Incoming(id));
         live.dropped = dropped;
+        let (answer, hangup) = match application {
+            Some(application) => (application.answer, application.hangup),
+            None => (self.config.answer.clone(), self.config.hangup.clone()),
+        };
         if magic.is_none() {
-            live.answer = Some(self.config.answer.clone());
-            live.hangup.clone_from(&self.config.hangup);
+            (live.answer, live.hangup) = (Some(answer), hangup);
         }
         let leg = self.begin(live);
+        self.pass(leg, carried);
         for answer in ringing {
             let _ = agent.respond(now, id, answer);
         }
@@ -90,7 +114,7 @@ impl Switch {
             None => self.ask_answer(leg),
             Some(Then::Ring) => {}
             Some(Then::Refuse(code)) => {
-                let cause = causes::Cause { status: Some(code), ..causes::of_refusal(code) };
+                let cause = Cause { status: Some(code), ..causes::of_refusal(code) };
                 self.end(agent, now, leg, cause, Source::CallRecipient);
             }
             Some(Then::Answer(wait, says)) => {
@@ -112,8 +136,34 @@ impl Switch {
         }
     }
 
-    /// Whether an INVITE is taken, or what it is answered instead.
-    fn admitted(&mut self, now: Instant, request: &Message) -> Result<(), Answer> {
+    /// Whether an INVITE is taken, and what its caller has proved to an application; or what it is answered instead.
+    fn admitted(&mut self, now: Instant, request: &Message) -> Result<Option<SipAuth>, Answer> {
+        let is_faulty = |fault| self.config.faults.contains(&fault);
+        if is_faulty(Fault::StrictSession)
+            && !request.body().is_empty()
+            && request.header(HeaderId::ContentType).is_none()
+        {
+            let what = "an INVITE whose session has no Content-Type is answered 488".to_owned();
+            self.outlets.tell.event(SandboxEvent::Faulted { fault: Fault::StrictSession, what });
+            return Err(Answer::new(Status::NOT_ACCEPTABLE_HERE));
+        }
+        let sip_auth = match self.application(request) {
+            Some(_) => self.app_caller(now, request)?,
+            None => self.endpoint_calls(now, request).map(|()| None)?,
+        };
+        if self.config.faults.contains(&Fault::InboundRate) && !self.inbound.takes(now) {
+            let what = "an INVITE beyond 10 a second is answered 486".to_owned();
+            self.outlets.tell.event(SandboxEvent::Faulted { fault: Fault::InboundRate, what });
+            return Err(Answer::new(Status::BUSY_HERE));
+        }
+        if self.live.len() >= self.config.calls {
+            return Err(Answer::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "5"));
+        }
+        Ok(sip_auth)
+    }
+
+    /// Whether an endpoint proves who it is, or what its INVITE is answered instead.
+    fn endpoint_calls(&mut self, now: Instant, request: &Message) -> Result<(), Answer> {
         let registrar = &self.registrar;
         let caller = self.door.admit(now, request, |user| registrar.secret_of(user)).map_err(|denied| denied.answer)?;
         let from = request.get::<From<'_>>().and_then(Result::ok);
@@ -125,16 +175,40 @@ impl Switch {
             let admitted = self.second_door.admit(now, request, |user| registrar.secret_of(user));
             admitted.map_err(|denied| denied.answer)?;
         }
-        if self.live.len() >= self.config.calls {
-            return Err(Answer::new(Status::SERVICE_UNAVAILABLE).header("Retry-After", "5"));
-        }
         Ok(())
+    }
+
+    /// Why the answer of a callee ends its call, where [`Fault::StrictSession`] is on.
+    pub(super) fn strict_session(&self, response: &Message) -> Option<Cause> {
+        if !self.config.faults.contains(&Fault::StrictSession) || response.body().is_empty() {
+            return None;
+        }
+        let why = if response.header(HeaderId::ContentType).is_none() {
+            "has no Content-Type"
+        } else if names_several_codecs(response.body()) {
+            "names more than one codec"
+        } else {
+            return None;
+        };
+        let what = format!("a 200 that {why} ends its call");
+        self.outlets.tell.event(SandboxEvent::Faulted { fault: Fault::StrictSession, what });
+        Some(causes::of_refusal(Status::NOT_ACCEPTABLE_HERE.code()))
     }
 
     /// How the callee of an INVITE behaves, if that does not depend on the application.
     fn magic(&self, request: &Message) -> Option<Manner> {
-        let uri = request.request_uri().ok()?;
+        let uri = request.request_uri().ok().filter(|_| self.application(request).is_none())?;
         let user = uri.user().filter(|user| !self.registrar.knows(user))?;
         Manner::of_magic(user).or_else(|| Manner::of_number(digits(user)?))
     }
+}
+
+/// Whether a session description leaves open in which codec it is meant.
+fn names_several_codecs(description: &[u8]) -> bool {
+    let Ok(session) = SessionDescription::parse(description) else { return false };
+    session.media.iter().any(|media| {
+        let is_event =
+            |payload| media.rtpmap(payload).is_some_and(|map| map.name.eq_ignore_ascii_case("telephone-event"));
+        media.payloads().filter(|payload| !is_event(*payload)).count() > 1
+    })
 }

@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 
 use crate::agent::{FlowChange, FlowInfo, Need, Node, Transport};
 use crate::id::FlowId;
-use crate::plivo::sandbox::{Edge, EdgeConfig, Tell};
+use crate::plivo::sandbox::{Edge, EdgeConfig, Fault, Tell};
 use crate::time::Instant;
 
 const EDGE: &str = "127.0.0.1:5060";
@@ -21,8 +21,13 @@ fn addr(text: &str) -> SocketAddr {
 
 impl World {
     fn new() -> Self {
+        Self::with([])
+    }
+
+    fn with<const N: usize>(faults: [Fault; N]) -> Self {
         let (tell, _) = Tell::new();
-        let config = EdgeConfig { core: addr(CORE), domains: vec!["phone.plivo.com".into()], connections: 2 };
+        let domains = vec!["phone.plivo.com".into()];
+        let config = EdgeConfig { core: addr(CORE), domains, connections: 2, faults: faults.into() };
         let mut edge = Edge::new(config, [7; 32], tell.clone());
         let info = |transport, peer| FlowInfo { transport, local: addr(EDGE), peer, identity: None };
         let udp = edge.accept_flow(Instant::ZERO, info(Transport::Udp, None));
@@ -249,4 +254,50 @@ fn keep_alives_are_answered_and_connections_bounded() {
     let lost = world.stream(first, &invite("").replace("Content-Length: 4", "Content-Length: x")).unwrap();
     assert!(lost.2.starts_with("SIP/2.0 400"), "{}", lost.2);
     assert_eq!(world.edge.poll_need(), Some(Need::Close(first)));
+}
+
+#[test]
+fn a_via_that_names_rport_twice_is_dropped_where_that_is_wanted() {
+    let twice = invite("").replace(";rport;", ";rport;RPort=4000;");
+    let once = invite("").replace(";rport;", ";x=rport;rport;");
+    assert!(World::new().datagram(CLIENT, &twice).is_some());
+    let mut world = World::with([Fault::DuplicateRport]);
+    assert_eq!(world.datagram(CLIENT, &twice), None);
+    assert_eq!(world.datagram(CLIENT, &once).unwrap().1, CORE);
+}
+
+#[test]
+fn calls_leave_by_the_second_proxy_where_that_is_wanted_and_come_back_by_it() {
+    const SECOND: &str = "127.0.0.1:5070";
+    for (faults, proxy) in [(vec![], EDGE), (vec![Fault::SecondProxy], SECOND)] {
+        let mut world = World::with([]);
+        world.edge = {
+            let domains = vec!["phone.plivo.com".into()];
+            let config = EdgeConfig { core: addr(CORE), domains, connections: 2, faults: faults.into_iter().collect() };
+            Edge::new(config, [7; 32], world.tell.clone())
+        };
+        let info = |transport, local| FlowInfo { transport, local: addr(local), peer: None, identity: None };
+        let first = world.edge.accept_flow(Instant::ZERO, info(Transport::Udp, EDGE));
+        world.edge.accept_flow(Instant::ZERO, info(Transport::Tcp, EDGE));
+        let second = world.edge.accept_flow(Instant::ZERO, info(Transport::Udp, SECOND));
+        let (udp, other) = if proxy == EDGE { (first, second) } else { (second, first) };
+        world.udp = first;
+        let register = request("REGISTER", "sip:phone.plivo.com", "z9hG4bKa", "", "Contact: <sip:alice@10.9.9.9>\r\n");
+        let (_, _, text) = world.datagram(CLIENT, &register).unwrap();
+        let path = values(&text, "Path")[0].to_owned();
+        assert!(path.contains(EDGE), "{path}");
+        for method in ["INVITE", "CANCEL"] {
+            let call = request(method, "sip:alice@10.9.9.9", "z9hG4bKb", "", &format!("Route: {path}\r\n"));
+            let (flow, to, text) = world.datagram(CORE, &call).unwrap();
+            assert_eq!((flow, to.as_str()), (udp, CLIENT));
+            assert!(values(&text, "Via")[0].starts_with(&format!("SIP/2.0/UDP {proxy};")), "{text}");
+            let routes = values(&text, "Record-Route");
+            assert!(routes.iter().all(|route| route.contains(proxy)), "{text}");
+            world.udp = udp;
+            assert_eq!(world.datagram(CLIENT, &response(&text, "180 Ringing")).unwrap().1, CORE);
+            world.udp = first;
+        }
+        assert_ne!(udp, other);
+        assert_eq!(world.tell.count(), 0);
+    }
 }

@@ -293,7 +293,7 @@ pub(super) async fn api_status(sandbox: &Running, body: &Value) -> (u16, Value) 
     (status, serde_json::from_slice(&response.bytes().await.unwrap()).unwrap())
 }
 
-fn guides_request(origin: &str, to: &str) -> Value {
+pub(super) fn guides_request(origin: &str, to: &str) -> Value {
     json!({
         "from": "+14151234567", "to": format!("sip:{to}@phone.plivo.com"), "sip_headers": "Test=Sample",
         "answer_url": format!("{origin}/answer.xml"), "answer_method": "GET", "ring_url": format!("{origin}/ring"),
