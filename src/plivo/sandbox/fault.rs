@@ -27,7 +27,7 @@ pub static FAULTS: &[(Fault, &str, &str)] = &[
     (
         Fault::StrictSession,
         "strict-session",
-        "488 where SDP has no Content-Type; a 200 without one, or with several codecs, ends the call",
+        "SDP without Content-Type: 488; an answer with several codecs ends its call",
     ),
     (Fault::InboundRate, "inbound-rate", "486 for more than 10 INVITEs a second"),
 ];

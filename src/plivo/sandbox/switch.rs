@@ -199,6 +199,8 @@ pub struct Switch {
     app_door: Doorman,
     lockout: Lockout,
     inbound: InboundRate,
+    /// Names calls; of its own, so that the same seed names them alike however often applications are asked between.
+    ids: Seed,
     seed: Seed,
     epoch: Epoch,
     live: BTreeMap<LegId, Live>,
@@ -235,6 +237,7 @@ impl Switch {
             app_door: Doorman::new(&mut seed, APP_DOMAIN, Role::Proxy),
             lockout: Lockout::default(),
             inbound: InboundRate::default(),
+            ids: seed.split(),
             seed,
             epoch,
             live: BTreeMap::new(),
@@ -589,7 +592,7 @@ impl Switch {
     fn progressed(&mut self, id: LegId, response: &Message) {
         self.reached(id);
         let Some(live) = self.live.get_mut(&id) else { return };
-        live.leg.sip_h_to = response.text(HeaderId::To);
+        learn_to(&mut live.leg, response);
         if let Some(hook) = live.ring.take() {
             self.ask(id, Some(hook), Purpose::Notice, Moment::Ring);
         }
@@ -610,7 +613,7 @@ impl Switch {
         }
         let Some(live) = self.live.get_mut(&id) else { return };
         if let Some(response) = response {
-            live.leg.sip_h_to = response.text(HeaderId::To);
+            learn_to(&mut live.leg, response);
             live.limit = live.time_limit.map(|limit| now + limit);
             self.set_deadline(id);
             self.ask_answer(id);
@@ -623,7 +626,7 @@ impl Switch {
     }
 
     fn uuid(&mut self) -> (LegId, String) {
-        let uuid = uuid::Builder::from_random_bytes(self.seed.wide().to_be_bytes()).into_uuid();
+        let uuid = uuid::Builder::from_random_bytes(self.ids.wide().to_be_bytes()).into_uuid();
         (uuid.as_u128(), uuid.to_string())
     }
 }
@@ -636,9 +639,14 @@ impl App for Switch {
                 Some(Method::Invite) => self.invited(agent, now, id, &request),
                 _ => drop(agent.respond(now, id, Answer::new(Status::METHOD_NOT_ALLOWED))),
             },
-            Event::IncomingCancelled { id, .. } => {
+            Event::IncomingCancelled { id, status } => {
                 if let Some(leg) = self.by_incoming.get(&id).copied() {
-                    self.finish(now, leg, causes::CANCELED, Source::Caller);
+                    let (cause, source) = match status {
+                        Status::REQUEST_TERMINATED => (causes::CANCELED, Source::Caller),
+                        // It has rung for as long as it may, or the application was not heard of.
+                        status => (causes::of_refusal(status.code()), Source::Plivo),
+                    };
+                    self.finish(now, leg, cause, source);
                 }
             }
             Event::Progress { call, status, response } => {
@@ -723,13 +731,23 @@ fn cause_of(record: &CallRecord) -> (Cause, Source) {
         Outcome::Rejected { status }
         | Outcome::AuthFailed { status, .. }
         | Outcome::Redirected { status, .. }
-        | Outcome::NoAnswer { status: Some(status), .. } => (causes::of_refusal(status.code()), peer),
+        | Outcome::NoAnswer { status: Some(status), .. } => {
+            let cause = causes::of_refusal(status.code());
+            // Those whose names say so are the carrier's.
+            let is_carriers = matches!(cause.code, 3070 | 3080 | 3090);
+            (cause, if is_carriers { Source::Carrier } else { peer })
+        }
         Outcome::NoAnswer { status: None, .. } => (causes::RING_TIMEOUT, Source::Plivo),
         Outcome::Cancelled { by: Side::Remote } => (causes::CANCELED, Source::Caller),
         Outcome::Cancelled { .. } => (causes::CANCELED, Source::ApiRequest),
         Outcome::Unreachable { .. } => (causes::ENDPOINT_NOT_REGISTERED, Source::Plivo),
         Outcome::Violated { .. } | Outcome::Refused { .. } => network(),
     }
+}
+
+/// What the callee's To is: of calls to SIP addresses alone.
+fn learn_to(leg: &mut Leg, response: &Message) {
+    leg.sip_h_to = response.text(HeaderId::To).filter(|_| is_sip(&leg.to));
 }
 
 /// The cause of a code that there is.
