@@ -84,6 +84,7 @@ impl Sample {
             },
             caller_name: None,
             headers: self.headers.clone(),
+            sip_auth: None,
             parent_auth_id: self.auth_id.clone(),
             bill_rate: "0.00300".to_owned(),
             started_ms: self.now_ms.saturating_sub(40_000),
