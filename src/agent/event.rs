@@ -515,16 +515,16 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// Content type and body.
     pub body: Option<(String, Bytes)>,
-    /// The tag of To, if not the usual one; of a provisional answer to INVITE alone. Somebody else rings too, as behind a
-    /// proxy that forks: the caller gets one more early dialog (RFC 3261 §12.1, §16.7).
-    pub tag: Option<String>,
+    /// Who rings, of a provisional answer to INVITE, as behind a proxy that forks: 0 is who may accept. Each other number
+    /// has a tag of its own, and gives the caller one more early dialog (RFC 3261 §12.1, §16.7).
+    pub fork: u8,
 }
 
 impl Answer {
     /// An answer of that status and nothing else.
     #[must_use]
     pub const fn new(status: Status) -> Self {
-        Self { status, reason: None, headers: Vec::new(), body: None, tag: None }
+        Self { status, reason: None, headers: Vec::new(), body: None, fork: 0 }
     }
 
     /// The same with one more header field.

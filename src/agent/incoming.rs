@@ -282,7 +282,7 @@ impl Agent {
         self.now = now;
         let incoming = self.incoming.get(id).ok_or(Gone)?;
         let invite = incoming.asked.request.method() == Some(&Method::Invite);
-        let Answer { status, reason, headers, body, tag } = answer;
+        let Answer { status, reason, headers, body, fork } = answer;
         if invite && status.is_success() {
             let session = body.map_or(Session::LateOffer, |(_, body)| Session::Raw(body));
             return self.accept(now, id, Accept { session, headers, ..Accept::default() }).map(drop);
@@ -293,7 +293,10 @@ impl Agent {
         // RFC 4320 §4.2: whoever waits for a 408 to anything but INVITE has waited too long already.
         let late = !invite && status == Status::REQUEST_TIMEOUT;
         let status = if late { Status::SERVER_INTERNAL_ERROR } else { status };
-        let tag = tag.filter(|_| status.is_provisional()).or_else(|| Some(incoming.tag.clone()));
+        let tag = Some(match fork {
+            1.. if status.is_provisional() => format!("{}.{fork}", incoming.tag),
+            _ => incoming.tag.clone(),
+        });
         let dialog = status.is_provisional() && status != Status::TRYING;
         let reply = Reply { status, reason, tag: tag.clone(), dialog, headers, body };
         let (mut status, mut written) = (status, reply.write(&incoming.asked, &self.config.product));

@@ -77,6 +77,7 @@ impl Sample {
             request_uuid: self.given("RequestUUID").unwrap_or(&self.request_uuid).to_owned(),
             from: self.given("From").unwrap_or("14155550100").to_owned(),
             sip_h_to: is_sip.then(|| format!("<{to}>;tag=sipcall")),
+            sip_auth: None,
             to,
             direction: match self.given("Direction") {
                 Some("inbound") => Direction::Inbound,
@@ -84,7 +85,6 @@ impl Sample {
             },
             caller_name: None,
             headers: self.headers.clone(),
-            sip_auth: None,
             parent_auth_id: self.auth_id.clone(),
             bill_rate: "0.00300".to_owned(),
             started_ms: self.now_ms.saturating_sub(40_000),

@@ -141,7 +141,7 @@ impl Manner {
     /// What is answered while it rings.
     pub(super) fn ringing(self) -> Vec<Answer> {
         let ringing = Answer::new(Status::RINGING);
-        let elsewhere = self.forks.then(|| Answer { tag: Some("elsewhere".to_owned()), ..ringing.clone() });
+        let elsewhere = self.forks.then(|| Answer { fork: 1, ..ringing.clone() });
         let rings = !matches!(self.then, Then::Refuse(_));
         elsewhere.into_iter().chain(rings.then_some(ringing)).collect()
     }
