@@ -94,9 +94,9 @@ impl Agent {
                         self.release(now, exchange, body);
                     }
                 }
-                Action::Cancel => {
+                Action::Cancel(reason) => {
                     if let Some(exchange) = self.exchange_of(id, Role::Invite) {
-                        self.cancel_exchange(now, exchange);
+                        self.cancel_exchange(now, exchange, reason.as_deref());
                     }
                 }
                 Action::Repeat(role) => {
@@ -236,6 +236,16 @@ impl CallMut<'_> {
         self.agent.now = self.now;
         self.agent.with_call(self.now, self.id, |call, cx| call.dial(cx, steps));
         self.agent.settle(self.now);
+    }
+
+    /// Says why it will be ended: the value of the Reason header field (RFC 3326) of the CANCEL or BYE that we send for it.
+    /// One that cannot be written is left out.
+    #[must_use]
+    pub fn because(self, reason: &str) -> Self {
+        if let Some(entry) = self.agent.calls.get_mut(self.id) {
+            entry.call.because(reason);
+        }
+        self
     }
 
     /// Ends it, whatever its phase: CANCEL once a provisional response came, BYE once it is up.

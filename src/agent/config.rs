@@ -124,6 +124,8 @@ pub struct CallRequest {
     pub to: Option<UriBuf>,
     /// From, if not the account's address-of-record.
     pub from: Option<UriBuf>,
+    /// The display name of From, if not the account's.
+    pub display_name: Option<String>,
     /// Header fields to carry, as they go out, in order. One that the account has too stands in place of the account's.
     pub headers: Vec<(String, String)>,
     /// A pre-loaded route set (RFC 3261 §8.1.2), after the account's proxy.
@@ -149,6 +151,7 @@ impl CallRequest {
             target,
             to: None,
             from: None,
+            display_name: None,
             headers: Vec::new(),
             route: Vec::new(),
             transport: None,

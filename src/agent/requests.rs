@@ -69,6 +69,9 @@ impl Agent {
         check_headers(&headers)?;
         let account_name = account.map(|account| account.name.clone());
         let mut invite = self.draft(Method::Invite, &request.target, request.account, request.from, &request.route)?;
+        if let (Some(name), Some(address)) = (&request.display_name, invite.from.find('<')) {
+            invite.from.replace_range(..address, &format!("{} ", Quoted(name)));
+        }
         invite.headers.clone_from(&headers);
         let to = request.to.as_ref().unwrap_or(&request.target).as_uri().in_from_or_to().into_owned();
         invite.to = format!("<{to}>");

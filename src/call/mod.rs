@@ -101,8 +101,8 @@ pub enum Action {
     Begin(Role, Box<Draft>),
     /// Write and send the INVITE now, with this body.
     Release(Option<(String, Bytes)>),
-    /// Cancel the INVITE's transaction.
-    Cancel,
+    /// Cancel the INVITE's transaction, with that Reason.
+    Cancel(Option<String>),
     /// Send an ACK again.
     Repeat(Role),
     /// Forget a request.
@@ -270,6 +270,8 @@ pub struct Call {
     total_limit: Option<Duration>,
     /// Requests of ours that the agent still carries.
     open: Vec<Role>,
+    /// The Reason of the request that we end it by.
+    because: Option<String>,
     /// How it ends, once that is known.
     ending: Option<Outcome>,
     /// Whether the peer's word on the end is still waited for.
@@ -317,6 +319,7 @@ impl Call {
             timers: Timers::new(),
             total_limit,
             open: Vec::new(),
+            because: None,
             ending: None,
             waiting: false,
             told: false,
@@ -376,6 +379,11 @@ impl Call {
     #[must_use]
     pub fn retained_bytes(&self) -> usize {
         self.answer.as_ref().map_or(0, |answer| answer.retained_bytes())
+    }
+
+    /// The Reason header field (RFC 3326) of the CANCEL or BYE that the application will end it by.
+    pub fn because(&mut self, reason: &str) {
+        self.because = (!reason.contains(char::is_control)).then(|| reason.to_owned());
     }
 
     /// The application ends the call, whatever its phase: CANCEL, a refusal or BYE.
@@ -595,7 +603,8 @@ impl Call {
         }
         let Some(entry) = cx.dialogs.get_mut(dialog) else { return };
         let cseq = entry.next_cseq();
-        let draft = entry.draft(dialog, Method::Bye, cseq);
+        let mut draft = entry.draft(dialog, Method::Bye, cseq);
+        draft.headers.extend(self.because.clone().map(|reason| ("Reason".to_owned(), reason)));
         self.begin(cx, Role::Bye(dialog), draft);
     }
 

@@ -418,7 +418,7 @@ impl Call {
             return;
         }
         invite.cancel_sent = true;
-        cx.actions.push_back(Action::Cancel);
+        cx.actions.push_back(Action::Cancel(self.because.clone()));
         self.timers.start(Timer::Guard as usize, cx.now + cx.policy.timing.t1 * 64);
         if self.waiting {
             self.timers.start(Timer::Cleanup as usize, cx.now + cx.policy.cleanup_patience);

@@ -8,20 +8,21 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 /// The CANCEL of an INVITE of ours (RFC 3261 §9.1). Its To is that of the INVITE: no tag that a response brought.
-pub(super) fn cancel(invite: &[u8]) -> Option<Bytes> {
+/// `reason` becomes its Reason (RFC 3326).
+pub(super) fn cancel(invite: &[u8], reason: Option<&str>) -> Option<Bytes> {
     let invite = Message::parse(invite).ok()?;
-    follower(&invite, &Method::Cancel, &invite)
+    follower(&invite, &Method::Cancel, &invite, reason)
 }
 
 /// The ACK of an INVITE of ours for a 300-699 (RFC 3261 §17.1.1.3). Its To is that of the response.
 pub(super) fn ack(invite: &[u8], response: &MessageRef<'_>) -> Option<Bytes> {
     let invite = Message::parse(invite).ok()?;
-    follower(&invite, &Method::Ack, response)
+    follower(&invite, &Method::Ack, response, None)
 }
 
 /// A request that goes the way of `invite`, hop by hop: the same Request-URI, top Via, Route, From, Call-ID and
 /// CSeq number; To from `to`.
-fn follower(invite: &MessageRef<'_>, method: &Method, to: &MessageRef<'_>) -> Option<Bytes> {
+fn follower(invite: &MessageRef<'_>, method: &Method, to: &MessageRef<'_>, reason: Option<&str>) -> Option<Bytes> {
     let uri = std::str::from_utf8(invite.request_uri_raw()).ok()?;
     let number = invite.cseq()?.number;
     let mut out = BytesMut::new();
@@ -34,6 +35,9 @@ fn follower(invite: &MessageRef<'_>, method: &Method, to: &MessageRef<'_>) -> Op
         .copy_all(to, HeaderId::To)
         .copy_all(invite, HeaderId::CallId)
         .header_fmt(HeaderId::CSeq, format_args!("{number} {method}"));
+    if let Some(reason) = reason {
+        writer.header(HeaderId::Reason, reason);
+    }
     writer.body(None, b"").ok()?;
     drop(writer);
     Some(out.freeze())

@@ -177,6 +177,7 @@ impl Transactions {
         &mut self,
         now: Instant,
         id: TransactionId,
+        reason: Option<&str>,
         outbox: &mut Outbox,
     ) -> Result<TransactionId, CancelError> {
         let invite = self.slab.get(id).ok_or(CancelError::Gone)?;
@@ -186,7 +187,8 @@ impl Transactions {
             Machine::ClientInvite(_) => return Err(CancelError::TooLate),
             _ => return Err(CancelError::Gone),
         }
-        let cancel = invite.request.as_ref().and_then(|request| derived::cancel(request)).ok_or(CancelError::Gone)?;
+        let cancel = invite.request.as_ref().and_then(|request| derived::cancel(request, reason));
+        let cancel = cancel.ok_or(CancelError::Gone)?;
         let hop = Hop { flow: invite.flow, peer: invite.to, reliable: invite.reliable };
         self.begin_client(now, cancel, hop, outbox).map_err(|_| CancelError::Twice)
     }
@@ -527,7 +529,7 @@ mod tests {
                         let response = Bytes::from(message(&format!("SIP/2.0 {code} X"), method, branch));
                         let _ = table.respond(now, id, status, response, &mut outbox);
                     }
-                    (4, Some(id)) => ids.extend(table.cancel(now, id, &mut outbox)),
+                    (4, Some(id)) => ids.extend(table.cancel(now, id, None, &mut outbox)),
                     (5, _) => table.handle_unsent(now, hop.flow, hop.peer, &mut outbox),
                     (6, _) if choice == 0 => table.flow_failed(now, hop.flow, &mut outbox),
                     _ => {

@@ -224,7 +224,7 @@ fn a_cancel_repeats_the_invite_and_not_the_learned_tag() {
     let id = bench.start(&ours("INVITE"));
     bench.response(&answer(180, "INVITE", "learned"));
     bench.sent();
-    let cancel = bench.table.cancel(bench.now, id, &mut bench.outbox).unwrap();
+    let cancel = bench.table.cancel(bench.now, id, None, &mut bench.outbox).unwrap();
     let text = "CANCEL sip:bob@example.net SIP/2.0\r\n\
         Via: SIP/2.0/UDP 198.51.100.1:5070;branch=z9hG4bKmine;rport\r\n\
         Max-Forwards: 70\r\n\
@@ -249,15 +249,15 @@ fn cancel_waits_for_a_provisional() {
     let mut bench = Bench::new(false);
     let id = bench.start(&ours("INVITE"));
     bench.sent();
-    assert_eq!(bench.table.cancel(bench.now, id, &mut bench.outbox), Err(CancelError::TooEarly));
+    assert_eq!(bench.table.cancel(bench.now, id, None, &mut bench.outbox), Err(CancelError::TooEarly));
     assert_eq!(bench.run_to(600), [500]);
     bench.response(&answer(100, "INVITE", "t"));
-    assert!(bench.table.cancel(bench.now, id, &mut bench.outbox).is_ok());
-    assert_eq!(bench.table.cancel(bench.now, id, &mut bench.outbox), Err(CancelError::Twice));
+    assert!(bench.table.cancel(bench.now, id, None, &mut bench.outbox).is_ok());
+    assert_eq!(bench.table.cancel(bench.now, id, None, &mut bench.outbox), Err(CancelError::Twice));
     bench.response(&answer(487, "INVITE", "t"));
-    assert_eq!(bench.table.cancel(bench.now, id, &mut bench.outbox), Err(CancelError::TooLate));
+    assert_eq!(bench.table.cancel(bench.now, id, None, &mut bench.outbox), Err(CancelError::TooLate));
     bench.run_to(60_000);
-    assert_eq!(bench.table.cancel(bench.now, id, &mut bench.outbox), Err(CancelError::Gone));
+    assert_eq!(bench.table.cancel(bench.now, id, None, &mut bench.outbox), Err(CancelError::Gone));
     assert!(bench.table.is_empty());
 }
 

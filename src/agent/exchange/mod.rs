@@ -418,10 +418,10 @@ impl Agent {
     }
 
     /// Cancels the INVITE's transaction.
-    pub(super) fn cancel_exchange(&mut self, now: Instant, id: ExchangeId) {
+    pub(super) fn cancel_exchange(&mut self, now: Instant, id: ExchangeId, reason: Option<&str>) {
         let transaction = self.exchanges.get(id).and_then(|exchange| exchange.transaction);
         if let Some(transaction) = transaction
-            && let Err(error) = self.transactions.cancel(now, transaction, &mut self.outbox)
+            && let Err(error) = self.transactions.cancel(now, transaction, reason, &mut self.outbox)
         {
             tracing::debug!(%error, "no CANCEL");
         }
