@@ -226,7 +226,11 @@ pub(super) fn line(event: &SandboxEvent) -> (&'static str, String) {
             ("endpoint", format!("{user} is at {contact} for {} s", expires.as_secs()))
         }
         SandboxEvent::Unregistered { user } => ("endpoint", format!("{user} has left")),
-        SandboxEvent::Began { from, to, .. } => ("call", format!("from {from} to {to}")),
+        SandboxEvent::Began { from, to, parent_call_uuid, .. } => {
+            let parent = parent_call_uuid.as_deref().and_then(|parent| parent.get(..8));
+            let parent = parent.map(|parent| format!(", dialled by {parent}")).unwrap_or_default();
+            ("call", format!("from {from} to {to}{parent}"))
+        }
         SandboxEvent::Ringing { .. } => ("callee", "rings".to_owned()),
         SandboxEvent::Answered { direction: Direction::Inbound, .. } => ("platform", "answers".to_owned()),
         SandboxEvent::Answered { direction: Direction::Outbound, .. } => ("callee", "answers".to_owned()),
@@ -250,6 +254,14 @@ pub(super) fn line(event: &SandboxEvent) -> (&'static str, String) {
             ("webhook", format!("{asked}: {outcome}{tries} in {} ms{dropped}{notes}", webhook.ms))
         }
         SandboxEvent::BadXml { error, .. } => ("xml", error.clone()),
+        SandboxEvent::XmlWarning { warning, .. } => ("xml", warning.clone()),
+        SandboxEvent::SentKeys { keys, .. } => ("keys", format!("{keys} sent")),
+        SandboxEvent::Listens { element, .. } => ("listens", (*element).to_owned()),
+        SandboxEvent::Heard { kind, what, .. } => ("heard", format!("{kind} \"{what}\"")),
+        SandboxEvent::Message { from, to, text, .. } => {
+            ("message", format!("from {from} to {to}, not sent: \"{text}\""))
+        }
+        SandboxEvent::Joined { with, .. } => ("joined", format!("with {}", with.get(..8).unwrap_or(with))),
         SandboxEvent::Spoke { text, .. } => ("speaks", format!("\"{text}\"")),
         SandboxEvent::Played { url, .. } => ("plays", url.clone()),
         SandboxEvent::Recorded { id, length, .. } => {
@@ -257,7 +269,7 @@ pub(super) fn line(event: &SandboxEvent) -> (&'static str, String) {
         }
         SandboxEvent::Waits { lasts, .. } => ("waits", format!("{} s", lasts.as_secs())),
         SandboxEvent::Silent { why, .. } => ("sound", why.clone()),
-        SandboxEvent::NotBuilt { element, .. } => ("xml", format!("<{element}> is not built yet: passed over")),
+        SandboxEvent::NotBuilt { element, .. } => ("xml", format!("<{element}> is not built yet")),
         SandboxEvent::Ended { cause, source, .. } => {
             ("call", format!("ended: {} {} by {}", cause.code, cause.name, source.as_str()))
         }

@@ -34,6 +34,8 @@ pub struct Leg {
     pub call_uuid: String,
     /// `RequestUUID` and `ALegRequestUUID`: sent of outbound legs only.
     pub request_uuid: String,
+    /// The `CallUUID` of the leg whose XML dialled this one, if it was one.
+    pub parent_call_uuid: Option<String>,
     /// `From`: the caller, or the caller id of the API's request.
     pub from: String,
     /// `To`: what was dialled.
@@ -66,6 +68,8 @@ pub enum Moment<'a> {
     /// A recording is over: `Event=Redirect`, as of every action URL, or `Event=Record` for its callback URL. Plivo
     /// documents neither.
     Recorded(&'a Recorded),
+    /// An element of the XML has something to tell or to ask.
+    Told(&'a Told),
     /// The call is over: `Event=Hangup`.
     Hangup(&'a Ended),
 }
@@ -79,9 +83,21 @@ impl Moment<'_> {
             Self::Ring => "Ring",
             Self::Recorded(Recorded { digits: Some(_), .. }) => "Redirect",
             Self::Recorded(_) => "Record",
+            Self::Told(told) => told.event,
             Self::Hangup(_) => "Hangup",
         }
     }
+}
+
+/// What an element of the XML tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// `Event`: `Redirect` for every action URL, or a word of the element's own, such as `DialAnswer`.
+    pub event: &'static str,
+    /// `CallStatus`: `ringing`, `in-progress` or `completed`.
+    pub status: &'static str,
+    /// What it adds to the parameters of every callback, in order.
+    pub params: Vec<(&'static str, String)>,
 }
 
 /// A recording that is over.
@@ -166,6 +182,7 @@ impl Leg {
                         "completed"
                     }
                 }
+                Moment::Told(told) => told.status,
                 Moment::Hangup(ended) => self.final_status(ended),
             },
         );
@@ -173,6 +190,7 @@ impl Leg {
         match moment {
             Moment::Answer | Moment::Ring => {}
             Moment::Recorded(recorded) => put_recorded(&mut params, recorded),
+            Moment::Told(told) => told.params.iter().for_each(|(name, value)| params.put(name, value)),
             Moment::Hangup(ended) => self.put_end(&mut params, ended),
         }
         params.0
@@ -241,6 +259,7 @@ mod tests {
         Leg {
             call_uuid: "c".into(),
             request_uuid: "r".into(),
+            parent_call_uuid: None,
             from: "14151234567".into(),
             to: "sip:alice@phone.plivo.com".into(),
             direction,

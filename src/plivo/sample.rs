@@ -83,6 +83,8 @@ impl Sample {
                 Some("inbound") => Direction::Inbound,
                 _ => Direction::Outbound,
             },
+            parent_call_uuid: None,
+            sip_auth: None,
             caller_name: None,
             headers: self.headers.clone(),
             parent_auth_id: self.auth_id.clone(),

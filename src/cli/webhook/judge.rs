@@ -20,7 +20,7 @@ pub(super) struct Judged {
 /// Judges one.
 pub(super) fn judge(exchange: &Exchange) -> Judged {
     let asks = is_question(Some(exchange.event.as_str()).filter(|event| !event.is_empty()));
-    let xml = (asks && exchange.is_success()).then(|| xml::parse(&exchange.body).map(|steps| steps.len()));
+    let xml = (asks && exchange.is_success()).then(|| xml::parse(&exchange.body).map(|document| document.steps.len()));
     let (exit, why) = match (&exchange.error, exchange.status, &xml) {
         (Some(error), ..) => (of_error(error), Some(error.to_string())),
         (None, _, Some(Err(error))) => {

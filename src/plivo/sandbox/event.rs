@@ -38,6 +38,8 @@ pub enum SandboxEvent {
         call_uuid: String,
         /// Whose wish it was.
         direction: Direction,
+        /// The call whose XML dialled it, if one did.
+        parent_call_uuid: Option<String>,
         /// `From`.
         from: String,
         /// `To`.
@@ -68,6 +70,13 @@ pub enum SandboxEvent {
         call_uuid: String,
         /// Line, column and what is wrong.
         error: String,
+    },
+    /// Something in the application's XML changes nothing.
+    XmlWarning {
+        /// The call.
+        call_uuid: String,
+        /// Line, column, what, and what to do.
+        warning: String,
     },
     /// The platform says a text to the call.
     Spoke {
@@ -102,6 +111,47 @@ pub enum SandboxEvent {
         call_uuid: String,
         /// For so long.
         lasts: Duration,
+    },
+    /// The platform sends keys to the call.
+    SentKeys {
+        /// The call.
+        call_uuid: String,
+        /// The keys, with `w` for each half second of waiting.
+        keys: String,
+    },
+    /// The platform listens to the call.
+    Listens {
+        /// The call.
+        call_uuid: String,
+        /// `GetDigits` or `GetInput`.
+        element: &'static str,
+    },
+    /// The platform has heard what it listened for.
+    Heard {
+        /// The call.
+        call_uuid: String,
+        /// `dtmf` or `speech`.
+        kind: &'static str,
+        /// The keys or the words.
+        what: String,
+    },
+    /// The platform would send a text message: nothing is sent.
+    Message {
+        /// The call.
+        call_uuid: String,
+        /// `src`.
+        from: String,
+        /// `dst`.
+        to: String,
+        /// The text.
+        text: String,
+    },
+    /// The platform joins the call with one that its XML dialled.
+    Joined {
+        /// The call.
+        call_uuid: String,
+        /// The one that was dialled.
+        with: String,
     },
     /// The call hears nothing of what it should hear.
     Silent {
@@ -158,6 +208,12 @@ impl SandboxEvent {
             | Self::Answered { call_uuid, .. }
             | Self::Webhook { call_uuid, .. }
             | Self::BadXml { call_uuid, .. }
+            | Self::XmlWarning { call_uuid, .. }
+            | Self::SentKeys { call_uuid, .. }
+            | Self::Listens { call_uuid, .. }
+            | Self::Heard { call_uuid, .. }
+            | Self::Message { call_uuid, .. }
+            | Self::Joined { call_uuid, .. }
             | Self::Spoke { call_uuid, .. }
             | Self::Played { call_uuid, .. }
             | Self::Recorded { call_uuid, .. }

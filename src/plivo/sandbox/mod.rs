@@ -226,6 +226,16 @@ impl Running {
         self.desk.place(request).await
     }
 
+    /// The caller of that call says a text to the `<GetInput>` that listens for speech: nothing here understands speech, so
+    /// that tests say by this what was understood. Returns whether it was listened for.
+    pub async fn say(&self, call_uuid: &str, text: &str) -> bool {
+        let (call_uuid, text) = (call_uuid.to_owned(), text.to_owned());
+        let asked = self
+            .desk
+            .ask(move |core, now| core.command(now, |agent, switch| switch.say(agent, now, &call_uuid, &text)));
+        asked.await.unwrap_or(false)
+    }
+
     /// What `GET /sandbox.json` tells.
     #[must_use]
     pub fn describe(&self) -> serde_json::Value {

@@ -21,7 +21,7 @@ const PLACES: usize = 32;
 /// One callback and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
-    /// `StartApp`, `Ring`, `Redirect`, `Record` or `Hangup`.
+    /// `StartApp`, `Ring`, `Redirect`, `Record`, `DialAnswer`, `DialConnected`, `DialDigits`, `DialHangup`, `Hangup`, ...
     pub event: String,
     /// `GET` or `POST`.
     pub method: &'static str,
@@ -109,6 +109,8 @@ fn mistyped(exchange: &Exchange) -> Option<String> {
 pub struct CallReport {
     /// `CallUUID`.
     pub call_uuid: String,
+    /// The call whose XML dialled it, if one did.
+    pub parent_call_uuid: Option<String>,
     /// How it ended; none while it lasts.
     pub end: Option<(Cause, Source)>,
     /// Its custom headers at each place that they came by; the first of them.
@@ -138,6 +140,7 @@ impl CallReport {
     pub fn plivo(&self) -> Value {
         json!({
             "call_uuid": self.call_uuid,
+            "parent_call_uuid": self.parent_call_uuid,
             "hangup_cause_code": self.end.map(|(cause, _)| cause.code),
             "hangup_cause_name": self.end.map(|(cause, _)| cause.name),
             "hangup_source": self.end.map(|(_, source)| source.as_str()),
@@ -193,7 +196,7 @@ struct Entry {
 
 impl Reports {
     /// A call begins. The oldest call is forgotten when there is no room.
-    pub(super) fn begin(&mut self, call_uuid: &str) {
+    pub(super) fn begin(&mut self, call_uuid: &str, parent_call_uuid: Option<String>) {
         if self.order.len() >= KEPT
             && let Some(oldest) = self.order.pop_front()
         {
@@ -201,6 +204,7 @@ impl Reports {
         }
         let report = CallReport {
             call_uuid: call_uuid.to_owned(),
+            parent_call_uuid,
             end: None,
             headers: Vec::new(),
             webhooks: Vec::new(),

@@ -1,17 +1,20 @@
 //! What calls hear in the sandbox: texts by espeak-ng where that is installed, files of the application, their own echo.
 //! And what is heard of them, where it is recorded.
 
+use std::collections::BTreeMap;
 use std::process::Stdio;
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 
 use super::event::{SandboxEvent, Tell};
 use super::gate::Core;
 use super::magic::Says;
 use super::record::{Beep, Order, Tape};
 use crate::call::Codec;
+use crate::call::digit::Step;
 use crate::id::{CallId, StreamId};
 use crate::media::source::{Playlist, Sound, Tone};
 use crate::media::voice::Voice;
@@ -52,6 +55,21 @@ pub enum What {
     Recording(Order),
     /// Nothing, and the recording of the call is over.
     RecordingOver,
+    /// A beep.
+    Beep,
+    /// Keys.
+    Keys {
+        /// The keys and pauses.
+        keys: Vec<Step>,
+        /// Whether they go as RTP events, where it takes those; else they are tones.
+        events: bool,
+    },
+    /// That other call, which hears it in turn.
+    Other(CallId),
+    /// That other call no more.
+    Alone,
+    /// Nothing any more.
+    Hush,
 }
 
 impl What {
@@ -66,7 +84,7 @@ impl What {
 }
 
 /// Lets calls hear what the switch wants them to hear, and tells it how long each sound is, or that there is none.
-/// Recordings it is told when they are over.
+/// Recordings it is told when they are over. What is still being made for a call is given up when something else comes.
 pub(super) async fn make_sounds(
     mut wanted: mpsc::UnboundedReceiver<Sounding>,
     media: Media,
@@ -74,17 +92,24 @@ pub(super) async fn make_sounds(
     core: Handle<Core>,
     tell: Tell,
 ) {
-    while let Some(sounding) = wanted.recv().await {
+    let mut making: BTreeMap<CallId, AbortHandle> = BTreeMap::new();
+    while let Some(Sounding { call, call_uuid, what }) = wanted.recv().await {
+        making.retain(|_, made| !made.is_finished());
+        // Keys go beside what is heard.
+        if !matches!(what, What::Keys { .. })
+            && let Some(old) = making.remove(&call)
+        {
+            old.abort();
+        }
+        if at_once(&media, call, &what, &core) {
+            continue;
+        }
         let (media, webhooks, core, tell) = (media.clone(), webhooks.clone(), core.clone(), tell.clone());
-        tokio::spawn(async move {
-            let Sounding { call, call_uuid, what } = sounding;
+        let made = tokio::spawn(async move {
             let sound = match &what {
-                What::Echo => return play(&media, call, Voice::Echo),
-                What::Tone => return play(&media, call, Voice::Source(Box::new(Tone::new(440)))),
-                What::Recording(order) => return record(&media, call, order, core),
-                What::RecordingOver => return end_recording(&media, call),
                 What::Speech { text, language } => speech(text, language).await,
                 What::File(url) => file(&webhooks, url).await,
+                _ => return,
             };
             let length = match sound {
                 Ok(sound) => {
@@ -101,7 +126,37 @@ pub(super) async fn make_sounds(
                 core.command(now, |agent, switch| switch.sounded(agent, now, &call_uuid, length));
             });
         });
+        making.insert(call, made.abort_handle());
     }
+}
+
+/// Does what nothing has to be made for; returns whether it was that.
+fn at_once(media: &Media, call: CallId, what: &What, core: &Handle<Core>) -> bool {
+    let stream = StreamId::of(call);
+    match what {
+        What::Speech { .. } | What::File(_) => return false,
+        What::Echo => play(media, call, Voice::Echo),
+        What::Tone => play(media, call, Voice::Source(Box::new(Tone::new(440)))),
+        What::Recording(order) => record(media, call, order, core.clone()),
+        What::RecordingOver => end_recording(media, call),
+        What::Beep => play(media, call, Voice::Source(Box::new(Beep::new()))),
+        What::Hush => play(media, call, Voice::Silent),
+        What::Keys { keys, events } => {
+            let (keys, events) = (keys.clone(), *events);
+            media.command(move |desk, _| desk.dial(stream, &keys, events));
+        }
+        What::Other(other) => {
+            let other = StreamId::of(*other);
+            media.command(move |desk, now| {
+                // What our ends were saying is not said again when they part.
+                desk.play(stream, Voice::Silent);
+                desk.play(other, Voice::Silent);
+                desk.join(now, &[stream, other]);
+            });
+        }
+        What::Alone => media.command(move |desk, now| desk.leave(now, stream)),
+    }
+    true
 }
 
 fn play(media: &Media, call: CallId, voice: Voice) {

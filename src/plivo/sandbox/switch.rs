@@ -12,6 +12,8 @@
 
 mod application;
 mod destination;
+mod dial;
+mod listen;
 mod recording;
 mod requests;
 
@@ -33,7 +35,7 @@ use crate::agent::{self, Agent, Answer, App, Event};
 use crate::call::{CallRecord, MediaEvent, Outcome, Side};
 use crate::id::{CallId, IncomingId};
 use crate::plivo::causes::{self, Cause, Source};
-use crate::plivo::leg::{Direction, Ended, Leg, Moment};
+use crate::plivo::leg::{Direction, Ended, Leg, Moment, Told};
 use crate::plivo::profile::APP_DOMAIN;
 use crate::plivo::request::{ApiError, CallRequest, Hook};
 use crate::plivo::rest::Placed;
@@ -48,12 +50,15 @@ use crate::timer::Deadlines;
 use crate::wire::{HeaderId, Message, Method, Status, UriBuf};
 pub use application::Application;
 pub use destination::Numbers;
+use dial::{Called, Dialing};
 use recording::{InRecording, Making};
 
 /// How long a sound may take to be had: what fetching a file may take.
 const SOUND_PATIENCE: Duration = Duration::from_secs(125);
 /// How much longer than it is a sound may take to be told as over.
 const SOUND_MARGIN: Duration = Duration::from_secs(1);
+/// Documents that a call may run: what leads to itself ends some time.
+const DOCUMENTS: u32 = 9_999;
 /// A legal status of RFC 5626 §11.5 that the edge gives when a client's connection is gone.
 const FLOW_FAILED: u16 = 430;
 
@@ -116,8 +121,23 @@ pub enum Purpose {
     Fallback,
     /// Its XML takes over.
     Action,
+    /// Its XML takes over, as that of an action.
+    Redirect,
+    /// Its XML is heard while somebody is called: `confirmSound` and `dialMusic`.
+    Aside,
     /// Nothing.
     Notice,
+}
+
+impl Purpose {
+    /// How a call ends when there is no answer, and when the answer is no XML of Plivo's.
+    const fn causes(self) -> (u16, u16) {
+        match self {
+            Self::Action => (7012, 8012),
+            Self::Redirect => (7014, 8014),
+            Self::Answer | Self::Fallback | Self::Aside | Self::Notice => (7011, 8011),
+        }
+    }
 }
 
 /// Where a leg is on its SIP side.
@@ -150,6 +170,14 @@ struct Live {
     /// What it hears of a magic destination once that has answered, and when that is.
     says: Option<Says>,
     answers_at: Option<Instant>,
+    /// How many documents it has run.
+    documents: u32,
+    /// Whom its XML is calling, or has called.
+    dialing: Option<Box<Dialing>>,
+    /// Which call's XML has called it.
+    called: Option<Box<Called>>,
+    /// What it hears beside its own document: `confirmSound` and `dialMusic`.
+    aside: Option<Script>,
     answered_ms: Option<u64>,
     /// Why we are ending it.
     ending: Option<(Cause, Source)>,
@@ -175,11 +203,23 @@ impl Live {
             recording: None,
             says: None,
             answers_at: None,
+            documents: 0,
+            dialing: None,
+            called: None,
+            aside: None,
             answered_ms: None,
             ending: None,
             time_limit: None,
             limit: None,
             deadline: None,
+        }
+    }
+
+    /// The script whose step is heard now.
+    const fn heard_script(&mut self) -> Option<&mut Script> {
+        match &mut self.aside {
+            Some(aside) => Some(aside),
+            None => self.script.as_mut(),
         }
     }
 }
@@ -280,13 +320,8 @@ impl Switch {
         if let Some(to) = request.to.iter().find(|to| !self.may_call(to)) {
             return Err(ApiError::Unverified(to.clone()));
         }
-        let invalid = |_| ApiError::Invalid { name: "from", wanted: "a number or a sip: URI" };
-        let from = if is_sip(&request.from) {
-            UriBuf::parse(&request.from)
-        } else {
-            UriBuf::parse(format!("sip:{}@{}", request.from, self.config.domain))
-        };
-        let from = from.map_err(invalid)?;
+        let invalid = ApiError::Invalid { name: "from", wanted: "a number or a sip: URI" };
+        let from = self.caller_uri(&request.from).ok_or(invalid)?;
         let request_uuids = request.to.iter().map(|to| self.place_one(agent, now, request, &from, to)).collect();
         Ok(Placed { request_uuids })
     }
@@ -299,21 +334,8 @@ impl Switch {
             headers: request.sip_headers.headers.clone(),
             ..self.leg(now, Direction::Outbound, request.from.trim_start_matches('+'), to)
         };
-        let mut headers = vec![("X-CallUUID".to_owned(), leg.call_uuid.clone())];
-        headers.extend(leg.headers.iter().map(|header| (header.name.clone(), header.value.clone())));
-        let placed = self.destination(now, to).and_then(|(to, contact, route)| {
-            let mut call = agent::CallRequest::new(contact);
-            call.to = Some(to);
-            call.from = Some(from.clone());
-            call.route = route;
-            call.headers = headers;
-            call.ring_limit =
-                Some(request.hangup_on_ring.map_or(request.ring_timeout, |at| at.min(request.ring_timeout)));
-            agent.place_call(now, call).map_err(|error| {
-                tracing::debug!(%error, "the call was not placed");
-                by_code(5010)
-            })
-        });
+        let ring_limit = request.hangup_on_ring.map_or(request.ring_timeout, |at| at.min(request.ring_timeout));
+        let placed = self.place_leg(agent, now, &leg, from, Some(ring_limit));
         let mut live = Live::new(leg, placed.map_or(Line::None, Line::Call));
         live.answer = Some(request.answer.clone());
         live.fallback.clone_from(&request.fallback);
@@ -326,9 +348,41 @@ impl Switch {
         let id = self.begin(live);
         self.pass(id, asked);
         if let Err(cause) = placed {
-            self.finish(now, id, cause, Source::Plivo);
+            self.finish(agent, now, id, cause, Source::Plivo);
         }
         request_uuid
+    }
+
+    /// Calls whom an outbound leg names, with its headers. Why nobody can be called is the cause of its end.
+    fn place_leg(
+        &self,
+        agent: &mut Agent,
+        now: Instant,
+        leg: &Leg,
+        from: &UriBuf,
+        ring_limit: Option<Duration>,
+    ) -> Result<CallId, Cause> {
+        let (to, contact, route) = self.destination(now, &leg.to)?;
+        let mut call = agent::CallRequest::new(contact);
+        call.to = Some(to);
+        call.from = Some(from.clone());
+        call.display_name.clone_from(&leg.caller_name);
+        call.route = route;
+        call.headers.push(("X-CallUUID".to_owned(), leg.call_uuid.clone()));
+        call.headers.extend(leg.headers.iter().map(|header| (header.name.clone(), header.value.clone())));
+        call.ring_limit = ring_limit;
+        agent.place_call(now, call).map_err(|error| {
+            tracing::debug!(%error, "the call was not placed");
+            by_code(5010)
+        })
+    }
+
+    /// The address of a caller id, a number or a `sip:` URI.
+    fn caller_uri(&self, from: &str) -> Option<UriBuf> {
+        if is_sip(from) {
+            return UriBuf::parse(from).ok();
+        }
+        UriBuf::parse(format!("sip:{from}@{}", self.config.domain)).ok()
     }
 
     /// A callback was answered, or could not be.
@@ -354,17 +408,12 @@ impl Switch {
         let Some(live) = self.live.get_mut(&id).filter(|live| live.ending.is_none()) else { return };
         match purpose {
             Purpose::Notice => {}
+            Purpose::Aside => self.heard_aside(agent, now, id, exchange),
             _ if exchange.is_success() => match xml::parse(&exchange.body) {
-                Ok(steps) => {
-                    match &mut live.script {
-                        Some(script) => script.take_over(now, steps),
-                        None => live.script.insert(Script::new(steps, self.config.pace)).start(now),
-                    }
-                    self.run(agent, now, id);
-                }
+                Ok(document) => self.read(agent, now, id, document),
                 Err(error) => {
                     let cause = match error.cause() {
-                        causes::INVALID_ANSWER_XML if purpose == Purpose::Action => by_code(8012),
+                        causes::INVALID_ANSWER_XML => by_code(purpose.causes().1),
                         cause => cause,
                     };
                     let error = error.to_string();
@@ -376,11 +425,31 @@ impl Switch {
                 let hook = live.fallback.take();
                 self.ask(id, hook, Purpose::Fallback, Moment::Answer);
             }
-            Purpose::Action => self.end(agent, now, id, by_code(7012), Source::Error),
-            Purpose::Answer | Purpose::Fallback => {
-                self.end(agent, now, id, causes::ERROR_REACHING_ANSWER_URL, Source::Error);
-            }
+            _ => self.end(agent, now, id, by_code(purpose.causes().0), Source::Error),
         }
+    }
+
+    /// A document takes over.
+    fn read(&mut self, agent: &mut Agent, now: Instant, id: LegId, document: xml::Document) {
+        let Some(live) = self.live.get_mut(&id) else { return };
+        let call_uuid = &live.leg.call_uuid;
+        for warning in document.warnings {
+            let warning = warning.to_string();
+            self.outlets.tell.event(SandboxEvent::XmlWarning { call_uuid: call_uuid.clone(), warning });
+        }
+        live.documents += 1;
+        if live.documents > DOCUMENTS {
+            let error = format!("the call has run {DOCUMENTS} documents: one leads to another without end");
+            self.outlets.tell.event(SandboxEvent::BadXml { call_uuid: call_uuid.clone(), error });
+            return self.end(agent, now, id, by_code(7014), Source::Error);
+        }
+        self.give_up_dial(agent, now, id);
+        let Some(live) = self.live.get_mut(&id) else { return };
+        match &mut live.script {
+            Some(script) => script.take_over(now, document.steps),
+            None => live.script.insert(Script::new(document.steps, self.config.pace)).start(now),
+        }
+        self.run(agent, now, id);
     }
 
     // The life of a call.
@@ -389,6 +458,7 @@ impl Switch {
         Leg {
             call_uuid: self.uuid().1,
             request_uuid: String::new(),
+            parent_call_uuid: None,
             from: from.to_owned(),
             to: to.to_owned(),
             direction,
@@ -409,10 +479,12 @@ impl Switch {
             Line::Call(call) => drop(self.by_call.insert(call, id)),
             Line::None => {}
         }
-        self.reports.begin(&live.leg.call_uuid);
+        let parent_call_uuid = live.leg.parent_call_uuid.clone();
+        self.reports.begin(&live.leg.call_uuid, parent_call_uuid.clone());
         self.outlets.tell.event(SandboxEvent::Began {
             call_uuid: live.leg.call_uuid.clone(),
             direction: live.leg.direction,
+            parent_call_uuid,
             from: live.leg.from.clone(),
             to: live.leg.to.clone(),
         });
@@ -455,48 +527,99 @@ impl Switch {
     /// Does what the XML says until it has to wait.
     fn run(&mut self, agent: &mut Agent, now: Instant, id: LegId) {
         while let Some(live) = self.live.get_mut(&id).filter(|live| live.held.is_none()) {
-            let Some(action) = live.script.as_mut().and_then(Script::poll) else { break };
-            if action.answers() && live.answered_ms.is_none() {
-                live.held = Some(action);
-                self.accept(agent, now, id);
+            // While something is heard aside the document waits, but for its scheduled hangup.
+            if let Some(action) = live.script.as_mut().and_then(Script::poll) {
+                if action.answers() && live.answered_ms.is_none() {
+                    live.held = Some(action);
+                    self.accept(agent, now, id);
+                } else {
+                    self.act(agent, now, id, action);
+                }
+            } else if let Some(action) = live.aside.as_mut().and_then(Script::poll) {
+                if matches!(action, Action::Hangup { .. }) {
+                    self.aside_over(agent, now, id);
+                } else {
+                    self.act(agent, now, id, action);
+                }
             } else {
-                self.act(agent, now, id, action);
+                break;
             }
         }
         self.set_deadline(id);
     }
 
     fn act(&mut self, agent: &mut Agent, now: Instant, id: LegId, action: Action) {
+        let Some(live) = self.live.get(&id) else { return };
+        let (call_uuid, is_up) = (live.leg.call_uuid.clone(), live.answered_ms.is_some());
         let what = match &action {
             Action::Speak { text, language, .. } => {
                 Some(What::Speech { text: text.clone(), language: language.clone() })
             }
             Action::Play { url, .. } => Some(What::File(url.clone())),
-            Action::Record(_) | Action::Wait { .. } | Action::NotBuilt { .. } | Action::Hangup { .. } => None,
+            Action::Listen { beep: true, .. } => Some(What::Beep),
+            _ => None,
         };
-        if let Some(what) = what.filter(|_| self.config.pace != Pace::NONE) {
-            self.sound(now, id, what);
+        match what.filter(|_| self.config.pace != Pace::NONE) {
+            // No 183 with a session is sent, so that nothing can be heard.
+            Some(_) if !is_up => {
+                let why = "before the answer nothing is heard here".to_owned();
+                self.outlets.tell.event(SandboxEvent::Silent { call_uuid: call_uuid.clone(), why });
+            }
+            Some(What::Beep) => self.make_heard(id, What::Beep),
+            Some(what) => self.sound(now, id, what),
+            None => {}
         }
-        let Some(live) = self.live.get(&id) else { return };
-        let call_uuid = live.leg.call_uuid.clone();
         self.outlets.tell.event(match action {
             Action::Speak { text, lasts, .. } => SandboxEvent::Spoke { call_uuid, text, lasts },
-            Action::Play { url, lasts } => SandboxEvent::Played { call_uuid, url: shown(&url), lasts },
+            Action::Play { url, lasts, .. } => SandboxEvent::Played { call_uuid, url: shown(&url), lasts },
+            Action::Hush => return self.make_heard(id, What::Hush),
+            Action::Dtmf(keys) => {
+                let sent = dial::written(&keys);
+                self.make_heard(id, What::Keys { keys, events: true });
+                SandboxEvent::SentKeys { call_uuid, keys: sent }
+            }
+            Action::Listen { element, .. } => SandboxEvent::Listens { call_uuid, element },
+            Action::Heard { input, heard } => return self.was_heard(now, id, input, heard),
             Action::Record(record) => return self.begin_recording(now, id, record),
+            Action::Dial(dial) => return self.begin_dial(agent, now, id, dial),
             Action::Wait { lasts } => SandboxEvent::Waits { call_uuid, lasts },
+            Action::Redirect(hook) => {
+                let told = self.told(id, "Redirect", Vec::new());
+                return self.ask(id, Some(hook), Purpose::Redirect, Moment::Told(&told));
+            }
+            Action::Message(xml::Sms { from, to, text }) => SandboxEvent::Message { call_uuid, from, to, text },
             Action::NotBuilt { element } => SandboxEvent::NotBuilt { call_uuid, element },
             Action::Hangup { cause } => return self.end(agent, now, id, cause, Source::AnswerXml),
         });
+    }
+
+    /// What an element of a live call tells.
+    fn told(&self, id: LegId, event: &'static str, params: Vec<(&'static str, String)>) -> Told {
+        let status = match self.live.get(&id) {
+            Some(live) if live.ending.is_some() => "completed",
+            Some(live) if live.answered_ms.is_some() => "in-progress",
+            Some(_) => "ringing",
+            None => "completed",
+        };
+        Told { event, status, params }
     }
 
     /// Lets a call hear something; its step lasts until that is over.
     fn sound(&mut self, now: Instant, id: LegId, what: What) {
         let Some(live) = self.live.get_mut(&id) else { return };
         let (Line::Call(call), call_uuid) = (live.line, live.leg.call_uuid.clone()) else { return };
-        if let Some(script) = &mut live.script {
+        if let Some(script) = live.heard_script() {
             script.hold(now + SOUND_PATIENCE);
         }
         self.want(Sounding { call, call_uuid, what });
+    }
+
+    /// Lets a call hear something that no step waits for.
+    fn make_heard(&self, id: LegId, what: What) {
+        let Some(live) = self.live.get(&id) else { return };
+        if let Line::Call(call) = live.line {
+            self.want(Sounding { call, call_uuid: live.leg.call_uuid.clone(), what });
+        }
     }
 
     fn want(&self, sounding: Sounding) {
@@ -508,7 +631,7 @@ impl Switch {
     /// What a call shall hear begins, and is so long; or nothing will be heard, and its step lasts as long as it would.
     pub fn sounded(&mut self, agent: &mut Agent, now: Instant, call_uuid: &str, length: Option<Duration>) {
         let id = uuid::Uuid::parse_str(call_uuid).map_or(0, |uuid| uuid.as_u128());
-        let Some(script) = self.live.get_mut(&id).and_then(|live| live.script.as_mut()) else { return };
+        let Some(script) = self.live.get_mut(&id).and_then(Live::heard_script) else { return };
         match length {
             Some(length) => script.hold(now + length + SOUND_MARGIN),
             None => script.pace(now),
@@ -518,7 +641,7 @@ impl Switch {
 
     /// What a call heard is over.
     fn heard_all(&mut self, agent: &mut Agent, now: Instant, id: LegId) {
-        if let Some(script) = self.live.get_mut(&id).and_then(|live| live.script.as_mut()) {
+        if let Some(script) = self.live.get_mut(&id).and_then(Live::heard_script) {
             script.over(now);
             self.run(agent, now, id);
         }
@@ -527,39 +650,51 @@ impl Switch {
     fn set_deadline(&mut self, id: LegId) {
         let Some(live) = self.live.get_mut(&id) else { return };
         let step = live.script.as_ref().filter(|_| live.held.is_none()).and_then(Script::poll_timeout);
-        let recording = live.recording.and_then(|recording| recording.until);
-        let all = step.into_iter().chain(live.limit).chain(recording).chain(live.answers_at);
-        let next = if live.ending.is_some() { None } else { all.min() };
+        let others = [
+            live.limit,
+            live.answers_at,
+            live.recording.and_then(|recording| recording.until),
+            live.aside.as_ref().and_then(Script::poll_timeout),
+            live.dialing.as_ref().and_then(|dialing| dialing.until()),
+            live.called.as_ref().and_then(|called| called.until()),
+        ];
+        let next = others.into_iter().flatten().chain(step).min().filter(|_| live.ending.is_none());
         self.deadlines.set(id, live.deadline, next);
         live.deadline = next;
     }
 
     /// Ends a call: by a final response, or by BYE or CANCEL.
     fn end(&mut self, agent: &mut Agent, now: Instant, id: LegId, cause: Cause, source: Source) {
-        let Some(live) = self.live.get_mut(&id) else { return };
+        let Some(live) = self.live.get_mut(&id).filter(|live| live.ending.is_none()) else { return };
         match live.line {
             Line::Call(call) => {
                 live.ending = Some((cause, source));
                 if let Some(call) = agent.call(now, call) {
+                    let lost = cause.code == dial::LOST_RACE;
+                    let call = if lost { call.because(dial::ELSEWHERE) } else { call };
                     call.hang_up();
                 }
                 self.set_deadline(id);
+                self.hang_up_called(agent, now, id, cause, source);
             }
             Line::Incoming(incoming) => {
                 let status = cause.status.and_then(Status::new).unwrap_or(Status::TEMPORARILY_UNAVAILABLE);
                 let answer = Answer::new(status).header("X-CallUUID", &live.leg.call_uuid);
                 let _ = agent.respond(now, incoming, answer);
-                self.finish(now, id, cause, source);
+                self.finish(agent, now, id, cause, source);
             }
-            Line::None => self.finish(now, id, cause, source),
+            Line::None => self.finish(agent, now, id, cause, source),
         }
     }
 
     /// A call is over.
-    fn finish(&mut self, now: Instant, id: LegId, cause: Cause, source: Source) {
+    fn finish(&mut self, agent: &mut Agent, now: Instant, id: LegId, cause: Cause, source: Source) {
         let Some(live) = self.live.get_mut(&id) else { return };
         let ended = Ended { cause, source, answered_ms: live.answered_ms, ended_ms: self.epoch.unix_ms(now) };
         let hook = live.hangup.take();
+        live.ending = Some((cause, source));
+        self.hang_up_called(agent, now, id, cause, source);
+        self.abandon_dial(id);
         self.ask(id, hook, Purpose::Notice, Moment::Hangup(&ended));
         let Some(live) = self.live.remove(&id) else { return };
         self.deadlines.set(id, live.deadline, None);
@@ -568,9 +703,12 @@ impl Switch {
             Line::Call(call) => drop(self.by_call.remove(&call)),
             Line::None => {}
         }
-        let call_uuid = live.leg.call_uuid;
+        let call_uuid = live.leg.call_uuid.clone();
         self.reports.change(&call_uuid, |report| report.end = Some((cause, source)));
         self.outlets.tell.event(SandboxEvent::Ended { call_uuid, cause, source });
+        if let Some(called) = live.called {
+            self.called_is_over(agent, now, id, &live.leg, *called, &ended);
+        }
     }
 
     /// The custom headers of a call come by a place.
@@ -599,6 +737,7 @@ impl Switch {
         if let Some(live) = self.live.get(&id) {
             self.outlets.tell.event(SandboxEvent::Ringing { call_uuid: live.leg.call_uuid.clone() });
         }
+        self.called_rings(id);
     }
 
     fn answered(&mut self, agent: &mut Agent, now: Instant, id: LegId, response: Option<&Message>) {
@@ -617,6 +756,9 @@ impl Switch {
             live.limit = live.time_limit.map(|limit| now + limit);
             self.set_deadline(id);
             self.ask_answer(id);
+            self.called_answers(agent, now, id);
+        } else if live.dialing.as_ref().is_some_and(|dialing| dialing.has_winner()) {
+            self.join(now, id);
         } else if let Some(action) = live.held.take() {
             self.act(agent, now, id, action);
             self.run(agent, now, id);
@@ -646,7 +788,7 @@ impl App for Switch {
                         // It has rung for as long as it may, or the application was not heard of.
                         status => (causes::of_refusal(status.code()), Source::Plivo),
                     };
-                    self.finish(now, leg, cause, source);
+                    self.finish(agent, now, leg, cause, source);
                 }
             }
             Event::Progress { call, status, response } => {
@@ -666,7 +808,7 @@ impl App for Switch {
             }
             Event::Media { call, event: MediaEvent::Digit { digit, .. } } => {
                 if let Some(leg) = self.by_call.get(&call).copied() {
-                    self.pressed(leg, digit);
+                    self.pressed(agent, now, leg, digit);
                 }
             }
             Event::CallEnded { call, record } => {
@@ -676,7 +818,7 @@ impl App for Switch {
                     }
                     let ours = self.live.get(&leg).and_then(|live| live.ending);
                     let (cause, source) = ours.unwrap_or_else(|| cause_of(&record));
-                    self.finish(now, leg, cause, source);
+                    self.finish(agent, now, leg, cause, source);
                 }
             }
             _ => {}
@@ -691,13 +833,14 @@ impl App for Switch {
                 self.end(agent, now, id, causes::SCHEDULED_HANGUP, Source::Plivo);
                 continue;
             }
-            if let Some(script) = &mut live.script {
+            for script in [&mut live.script, &mut live.aside].into_iter().flatten() {
                 script.handle_timeout(now);
             }
             if live.recording.and_then(|recording| recording.until).is_some_and(|until| until <= now) {
                 self.end_recording(id);
             }
             self.answer_due(agent, now, id);
+            self.dial_timeout(agent, now, id);
             self.run(agent, now, id);
         }
     }
@@ -727,6 +870,10 @@ fn cause_of(record: &CallRecord) -> (Cause, Source) {
         Outcome::Answered { ended_by: Side::Neither, .. } => network(),
         Outcome::Rejected { status } if status.code() == FLOW_FAILED => {
             (causes::ENDPOINT_NOT_REGISTERED, Source::Plivo)
+        }
+        // Plivo has two causes for a 603: this phrase is how a phone says which it means. Phones as they are say Decline.
+        Outcome::Rejected { status } if status.code() == 603 && record.reason.as_deref() == Some("Declined") => {
+            (by_code(3110), peer)
         }
         Outcome::Rejected { status }
         | Outcome::AuthFailed { status, .. }

@@ -47,8 +47,8 @@ impl Switch {
         self.want(Sounding { call: line, call_uuid, what: What::Recording(order) });
     }
 
-    /// The caller presses a key.
-    pub(super) fn pressed(&mut self, call: LegId, key: Digit) {
+    /// The caller presses a key while it is recorded.
+    pub(super) fn key_in_recording(&mut self, call: LegId, key: Digit) {
         let Some(recording) = self.live.get(&call).and_then(|live| live.recording) else { return };
         let Some(making) = self.recordings.get_mut(&recording.id) else { return };
         if making.key.is_none() && making.record.finish_on.contains(key.as_char()) {

@@ -2,8 +2,11 @@
 
 mod applications;
 mod callees;
+mod causes;
+mod dial;
 mod edge;
 mod faults;
+mod flow;
 mod headers;
 mod hooks;
 mod record;

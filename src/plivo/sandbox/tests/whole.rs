@@ -28,7 +28,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) struct Asked {
     pub(super) method: Method,
     pub(super) url: String,
-    params: Vec<(String, String)>,
+    pub(super) params: Vec<(String, String)>,
     pub(super) signed: bool,
 }
 
@@ -80,7 +80,8 @@ pub(super) async fn next(origin: &str, token: &str, asked: &mut AskedOf) -> Aske
 
 pub(super) async fn sandbox(config: SandboxConfig) -> Running {
     let alice = Endpoint { user: "alice".into(), password: "secret".into() };
-    Sandbox::start(SandboxConfig { endpoints: vec![alice], pace: Pace::NONE, ..config }).await.unwrap()
+    let endpoints = std::iter::once(alice).chain(config.endpoints.clone()).collect();
+    Sandbox::start(SandboxConfig { endpoints, pace: Pace::NONE, ..config }).await.unwrap()
 }
 
 pub(super) fn answered_by(origin: &str, method: Method) -> SandboxConfig {
@@ -95,16 +96,21 @@ pub(super) struct Phone {
 }
 
 pub(super) async fn phone(sandbox: &Running, transport: Transport) -> Phone {
+    phone_of(sandbox, "alice", transport).await
+}
+
+/// The phone of an endpoint, registered.
+pub(super) async fn phone_of(sandbox: &Running, user: &str, transport: Transport) -> Phone {
     let serve = Serve { methods: vec![wire::Method::Invite], users: Vec::new() };
     let agent = AgentConfig { serve, resolve: sandbox.known(), ..AgentConfig::default() };
     let client = Client::bind(ClientConfig { agent, ..ClientConfig::default() }).unwrap();
-    let mut account = sandbox.account("alice").unwrap();
+    let mut account = sandbox.account(user).unwrap();
     account.transport = Some(transport);
     let account = client.add_account(account).await.unwrap();
     let registered = tokio::time::timeout(PATIENCE, client.register(account)).await.unwrap().unwrap();
     assert_eq!(registered.granted, Duration::from_secs(120));
     assert_eq!(registered.bindings.len(), 1);
-    assert!(sandbox.is_registered("alice").await);
+    assert!(sandbox.is_registered(user).await);
     Phone { client, account }
 }
 
