@@ -26,6 +26,49 @@ fn a_200_that_crosses_the_cancel_is_acknowledged_and_ended() {
     d.rest();
 }
 
+/// RFC 3326: whoever was taken back or hung up is told why.
+#[test]
+fn the_reason_of_an_end_is_in_its_cancel_and_in_its_bye() {
+    const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
+    for answers in [false, true] {
+        let mut d = Desk::new();
+        let (bob, alice, call) = (d.bob, d.alice, d.call());
+        let invite = d.expect(bob, "INVITE");
+        d.say(bob, &invite.reply(180));
+        if answers {
+            d.say(bob, &invite.reply(200));
+            d.expect(bob, "ACK");
+        }
+        d.run_for(ms(15));
+        d.with(alice, |ua, now| {
+            ua.command(now, |agent, _| agent.call(now, call).unwrap().because(ELSEWHERE).hang_up());
+        });
+        let end = d.expect(bob, if answers { "BYE" } else { "CANCEL" });
+        assert_eq!(end.header("Reason"), ELSEWHERE);
+        d.say(bob, &end.reply(200));
+        if !answers {
+            d.say(bob, &invite.reply(487));
+        }
+        d.run_for(ms(50));
+        d.assert_kind(call, if answers { "answered" } else { "cancelled" });
+        d.rest();
+    }
+}
+
+#[test]
+fn a_call_may_have_a_display_name_of_its_own() {
+    let mut d = Desk::new();
+    let bob = d.bob;
+    let display_name = Some("Al \"the\" King".to_owned());
+    let call = d.place(CallRequest { display_name, ..CallRequest::new(uri("sip:bob@10.0.0.2")) });
+    let invite = d.expect(bob, "INVITE");
+    assert!(invite.header("From").starts_with("\"Al \\\"the\\\" King\" <sip:"), "{}", invite.header("From"));
+    d.say(bob, &invite.reply(486));
+    d.run_for(ms(50));
+    d.assert_kind(call, "rejected");
+    d.rest();
+}
+
 /// Proves 3261-13.2.2.4-c.
 /// Proves 3261-12.1.2-b.
 /// Proves 6026-7.2-a.
