@@ -84,7 +84,6 @@ impl Sample {
                 _ => Direction::Outbound,
             },
             parent_call_uuid: None,
-            sip_auth: None,
             caller_name: None,
             headers: self.headers.clone(),
             parent_auth_id: self.auth_id.clone(),

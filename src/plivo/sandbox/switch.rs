@@ -7,6 +7,9 @@
 //!   either way, at the end: hangup URL
 //! ```
 //!
+//! The XML of a call runs in `steps`, with `listen`, `recording` and `dial` for what takes more than one action. A leg that
+//! `<Dial>` places is a call of its own.
+//!
 //! A call that ends before it is answered gets the status of its cause ([`Cause::status`]; 500 for an answer URL that
 //! fails), or 480 where the cause has none.
 
@@ -16,6 +19,7 @@ mod dial;
 mod listen;
 mod recording;
 mod requests;
+mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,14 +39,14 @@ use crate::agent::{self, Agent, Answer, App, Event};
 use crate::call::{CallRecord, MediaEvent, Outcome, Side};
 use crate::id::{CallId, IncomingId};
 use crate::plivo::causes::{self, Cause, Source};
-use crate::plivo::leg::{Direction, Ended, Leg, Moment, Told};
+use crate::plivo::leg::{Direction, Ended, Leg, Moment};
 use crate::plivo::profile::APP_DOMAIN;
 use crate::plivo::request::{ApiError, CallRequest, Hook};
 use crate::plivo::rest::Placed;
 use crate::plivo::rules::RuleSet;
 use crate::plivo::script::{Action, Pace, Script};
 use crate::plivo::signature::nonce;
-use crate::plivo::webhook::{Callback, Exchange, shown};
+use crate::plivo::webhook::{Callback, Exchange};
 use crate::plivo::xml;
 use crate::seed::Seed;
 use crate::time::{Duration, Epoch, Instant};
@@ -53,12 +57,8 @@ pub use destination::Numbers;
 use dial::{Called, Dialing};
 use recording::{InRecording, Making};
 
-/// How long a sound may take to be had: what fetching a file may take.
-const SOUND_PATIENCE: Duration = Duration::from_secs(125);
 /// How much longer than it is a sound may take to be told as over.
 const SOUND_MARGIN: Duration = Duration::from_secs(1);
-/// Documents that a call may run: what leads to itself ends some time.
-const DOCUMENTS: u32 = 9_999;
 /// A legal status of RFC 5626 §11.5 that the edge gives when a client's connection is gone.
 const FLOW_FAILED: u16 = 430;
 
@@ -429,29 +429,6 @@ impl Switch {
         }
     }
 
-    /// A document takes over.
-    fn read(&mut self, agent: &mut Agent, now: Instant, id: LegId, document: xml::Document) {
-        let Some(live) = self.live.get_mut(&id) else { return };
-        let call_uuid = &live.leg.call_uuid;
-        for warning in document.warnings {
-            let warning = warning.to_string();
-            self.outlets.tell.event(SandboxEvent::XmlWarning { call_uuid: call_uuid.clone(), warning });
-        }
-        live.documents += 1;
-        if live.documents > DOCUMENTS {
-            let error = format!("the call has run {DOCUMENTS} documents: one leads to another without end");
-            self.outlets.tell.event(SandboxEvent::BadXml { call_uuid: call_uuid.clone(), error });
-            return self.end(agent, now, id, by_code(7014), Source::Error);
-        }
-        self.give_up_dial(agent, now, id);
-        let Some(live) = self.live.get_mut(&id) else { return };
-        match &mut live.script {
-            Some(script) => script.take_over(now, document.steps),
-            None => live.script.insert(Script::new(document.steps, self.config.pace)).start(now),
-        }
-        self.run(agent, now, id);
-    }
-
     // The life of a call.
 
     fn leg(&mut self, now: Instant, direction: Direction, from: &str, to: &str) -> Leg {
@@ -524,126 +501,9 @@ impl Switch {
         }
     }
 
-    /// Does what the XML says until it has to wait.
-    fn run(&mut self, agent: &mut Agent, now: Instant, id: LegId) {
-        while let Some(live) = self.live.get_mut(&id).filter(|live| live.held.is_none()) {
-            // While something is heard aside the document waits, but for its scheduled hangup.
-            if let Some(action) = live.script.as_mut().and_then(Script::poll) {
-                if action.answers() && live.answered_ms.is_none() {
-                    live.held = Some(action);
-                    self.accept(agent, now, id);
-                } else {
-                    self.act(agent, now, id, action);
-                }
-            } else if let Some(action) = live.aside.as_mut().and_then(Script::poll) {
-                if matches!(action, Action::Hangup { .. }) {
-                    self.aside_over(agent, now, id);
-                } else {
-                    self.act(agent, now, id, action);
-                }
-            } else {
-                break;
-            }
-        }
-        self.set_deadline(id);
-    }
-
-    fn act(&mut self, agent: &mut Agent, now: Instant, id: LegId, action: Action) {
-        let Some(live) = self.live.get(&id) else { return };
-        let (call_uuid, is_up) = (live.leg.call_uuid.clone(), live.answered_ms.is_some());
-        let what = match &action {
-            Action::Speak { text, language, .. } => {
-                Some(What::Speech { text: text.clone(), language: language.clone() })
-            }
-            Action::Play { url, .. } => Some(What::File(url.clone())),
-            Action::Listen { beep: true, .. } => Some(What::Beep),
-            _ => None,
-        };
-        match what.filter(|_| self.config.pace != Pace::NONE) {
-            // No 183 with a session is sent, so that nothing can be heard.
-            Some(_) if !is_up => {
-                let why = "before the answer nothing is heard here".to_owned();
-                self.outlets.tell.event(SandboxEvent::Silent { call_uuid: call_uuid.clone(), why });
-            }
-            Some(What::Beep) => self.make_heard(id, What::Beep),
-            Some(what) => self.sound(now, id, what),
-            None => {}
-        }
-        self.outlets.tell.event(match action {
-            Action::Speak { text, lasts, .. } => SandboxEvent::Spoke { call_uuid, text, lasts },
-            Action::Play { url, lasts, .. } => SandboxEvent::Played { call_uuid, url: shown(&url), lasts },
-            Action::Hush => return self.make_heard(id, What::Hush),
-            Action::Dtmf(keys) => {
-                let sent = dial::written(&keys);
-                self.make_heard(id, What::Keys { keys, events: true });
-                SandboxEvent::SentKeys { call_uuid, keys: sent }
-            }
-            Action::Listen { element, .. } => SandboxEvent::Listens { call_uuid, element },
-            Action::Heard { input, heard } => return self.was_heard(now, id, input, heard),
-            Action::Record(record) => return self.begin_recording(now, id, record),
-            Action::Dial(dial) => return self.begin_dial(agent, now, id, dial),
-            Action::Wait { lasts } => SandboxEvent::Waits { call_uuid, lasts },
-            Action::Redirect(hook) => {
-                let told = self.told(id, "Redirect", Vec::new());
-                return self.ask(id, Some(hook), Purpose::Redirect, Moment::Told(&told));
-            }
-            Action::Message(xml::Sms { from, to, text }) => SandboxEvent::Message { call_uuid, from, to, text },
-            Action::NotBuilt { element } => SandboxEvent::NotBuilt { call_uuid, element },
-            Action::Hangup { cause } => return self.end(agent, now, id, cause, Source::AnswerXml),
-        });
-    }
-
-    /// What an element of a live call tells.
-    fn told(&self, id: LegId, event: &'static str, params: Vec<(&'static str, String)>) -> Told {
-        let status = match self.live.get(&id) {
-            Some(live) if live.ending.is_some() => "completed",
-            Some(live) if live.answered_ms.is_some() => "in-progress",
-            Some(_) => "ringing",
-            None => "completed",
-        };
-        Told { event, status, params }
-    }
-
-    /// Lets a call hear something; its step lasts until that is over.
-    fn sound(&mut self, now: Instant, id: LegId, what: What) {
-        let Some(live) = self.live.get_mut(&id) else { return };
-        let (Line::Call(call), call_uuid) = (live.line, live.leg.call_uuid.clone()) else { return };
-        if let Some(script) = live.heard_script() {
-            script.hold(now + SOUND_PATIENCE);
-        }
-        self.want(Sounding { call, call_uuid, what });
-    }
-
-    /// Lets a call hear something that no step waits for.
-    fn make_heard(&self, id: LegId, what: What) {
-        let Some(live) = self.live.get(&id) else { return };
-        if let Line::Call(call) = live.line {
-            self.want(Sounding { call, call_uuid: live.leg.call_uuid.clone(), what });
-        }
-    }
-
     fn want(&self, sounding: Sounding) {
         if self.outlets.sounds.send(sounding).is_err() {
             tracing::debug!("nobody makes sounds any more");
-        }
-    }
-
-    /// What a call shall hear begins, and is so long; or nothing will be heard, and its step lasts as long as it would.
-    pub fn sounded(&mut self, agent: &mut Agent, now: Instant, call_uuid: &str, length: Option<Duration>) {
-        let id = uuid::Uuid::parse_str(call_uuid).map_or(0, |uuid| uuid.as_u128());
-        let Some(script) = self.live.get_mut(&id).and_then(Live::heard_script) else { return };
-        match length {
-            Some(length) => script.hold(now + length + SOUND_MARGIN),
-            None => script.pace(now),
-        }
-        self.run(agent, now, id);
-    }
-
-    /// What a call heard is over.
-    fn heard_all(&mut self, agent: &mut Agent, now: Instant, id: LegId) {
-        if let Some(script) = self.live.get_mut(&id).and_then(Live::heard_script) {
-            script.over(now);
-            self.run(agent, now, id);
         }
     }
 
@@ -707,7 +567,7 @@ impl Switch {
         self.reports.change(&call_uuid, |report| report.end = Some((cause, source)));
         self.outlets.tell.event(SandboxEvent::Ended { call_uuid, cause, source });
         if let Some(called) = live.called {
-            self.called_is_over(agent, now, id, &live.leg, *called, &ended);
+            self.called_is_over(now, id, &live.leg, &called, &ended);
         }
     }
 
@@ -818,7 +678,11 @@ impl App for Switch {
                     }
                     let ours = self.live.get(&leg).and_then(|live| live.ending);
                     let (cause, source) = ours.unwrap_or_else(|| cause_of(&record));
+                    let caller = self.caller_of(leg);
                     self.finish(agent, now, leg, cause, source);
+                    if let Some(caller) = caller {
+                        self.run(agent, now, caller);
+                    }
                 }
             }
             _ => {}

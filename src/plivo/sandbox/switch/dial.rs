@@ -95,6 +95,37 @@ impl Called {
     }
 }
 
+/// What `callbackUrl` is told of.
+#[derive(Clone, Copy, Debug)]
+enum Station {
+    Answer,
+    Connected,
+    Digits,
+    Hangup,
+}
+
+impl Station {
+    /// `DialAction`, and `DialBLegStatus`.
+    const fn action(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Connected => "connected",
+            Self::Digits => "digits",
+            Self::Hangup => "hangup",
+        }
+    }
+
+    /// `Event`.
+    const fn event(self) -> &'static str {
+        match self {
+            Self::Answer => "DialAnswer",
+            Self::Connected => "DialConnected",
+            Self::Digits => "DialDigits",
+            Self::Hangup => "DialHangup",
+        }
+    }
+}
+
 impl Switch {
     /// Everybody is called at once. The script is parked until it is over.
     pub(super) fn begin_dial(&mut self, agent: &mut Agent, now: Instant, id: LegId, dial: Dial) {
@@ -203,7 +234,7 @@ impl Switch {
 
     /// A leg rings.
     pub(super) fn called_rings(&mut self, id: LegId) {
-        let Some(by) = self.live.get(&id).and_then(|live| live.called.as_ref()).map(|called| called.by) else { return };
+        let Some(by) = self.caller_of(id) else { return };
         if let Some(dialing) = self.live.get_mut(&by).and_then(|live| live.dialing.as_mut()) {
             dialing.rang = true;
         }
@@ -211,7 +242,7 @@ impl Switch {
 
     /// A leg answers.
     pub(super) fn called_answers(&mut self, agent: &mut Agent, now: Instant, id: LegId) {
-        self.tell_station(id, "DialAnswer", "answer", None, &[]);
+        self.tell_station(id, Station::Answer, &[]);
         let Some(called) = self.live.get_mut(&id).and_then(|live| live.called.as_mut()) else { return };
         let Some(SendDigits { keys, events }) = called.digits.take() else { return self.confirm(agent, now, id) };
         if !events {
@@ -227,7 +258,7 @@ impl Switch {
 
     /// A leg may have to confirm that it takes the call.
     fn confirm(&mut self, agent: &mut Agent, now: Instant, id: LegId) {
-        let Some(by) = self.live.get(&id).and_then(|live| live.called.as_ref()).map(|called| called.by) else { return };
+        let Some(by) = self.caller_of(id) else { return };
         let dial = self.live.get(&by).and_then(|live| live.dialing.as_ref()).map(|dialing| &dialing.dial);
         let Some(confirm) = dial.and_then(|dial| dial.confirm.clone()) else { return self.choose(agent, now, id) };
         let Some(called) = self.live.get_mut(&id).and_then(|live| live.called.as_mut()) else { return };
@@ -319,7 +350,7 @@ impl Switch {
         let (call_uuid, with) = (a.leg.call_uuid.clone(), b.leg.call_uuid.clone());
         self.want(super::Sounding { call: line, call_uuid: call_uuid.clone(), what: What::Other(other) });
         self.outlets.tell.event(SandboxEvent::Joined { call_uuid, with });
-        self.tell_station(winner, "DialConnected", "connected", None, &[]);
+        self.tell_station(winner, Station::Connected, &[]);
         self.set_deadline(id);
     }
 
@@ -358,7 +389,7 @@ impl Switch {
     fn tell_match(&mut self, id: LegId, found: Option<String>, by: &str) {
         if let Some(found) = found {
             let params = [("DialDigitsMatch", found), ("DialDigitsPressedBy", by.to_owned())];
-            self.tell_station(id, "DialDigits", "digits", None, &params);
+            self.tell_station(id, Station::Digits, &params);
         }
     }
 
@@ -408,17 +439,17 @@ impl Switch {
     }
 
     /// A leg that was called is over: the next one may still answer, or the dialling is over.
-    pub(super) fn called_is_over(
-        &mut self,
-        agent: &mut Agent,
-        now: Instant,
-        id: LegId,
-        leg: &Leg,
-        called: Called,
-        ended: &Ended,
-    ) {
+    pub(super) fn called_is_over(&mut self, now: Instant, id: LegId, leg: &Leg, called: &Called, ended: &Ended) {
         let by = called.by;
-        self.tell_leg(leg, &called, "DialHangup", "hangup", Some(ended), ended.answered_ms, &[]);
+        let seconds = ended.seconds().to_string();
+        let params = [
+            ("DialBLegDuration", seconds.clone()),
+            ("DialBLegBillDuration", seconds),
+            ("DialBLegHangupCauseName", ended.cause.name.to_owned()),
+            ("DialBLegHangupCauseCode", ended.cause.code.to_string()),
+            ("DialBLegHangupSource", ended.source.as_str().to_owned()),
+        ];
+        self.tell_leg(leg, called, Station::Hangup, ended.answered_ms, &params);
         let Some(a) = self.live.get_mut(&by).filter(|live| live.ending.is_none()) else { return };
         let Some(dialing) = &mut a.dialing else { return };
         dialing.legs.retain(|other| *other != id);
@@ -428,11 +459,17 @@ impl Switch {
         if dialing.winner != Some(id) && (dialing.winner.is_some() || !dialing.legs.is_empty()) {
             return;
         }
-        self.dialled(agent, now, by);
+        self.dialled(now, by);
     }
 
-    /// The dialling of a call is over, and the call goes on.
-    fn dialled(&mut self, agent: &mut Agent, now: Instant, id: LegId) {
+    /// Who dialled that leg.
+    pub(super) fn caller_of(&self, id: LegId) -> Option<LegId> {
+        self.live.get(&id)?.called.as_ref().map(|called| called.by)
+    }
+
+    /// The dialling of a call is over, and its script goes on. It is run by whoever made it end: a document may hold
+    /// hundreds of diallings that are over at once.
+    fn dialled(&mut self, now: Instant, id: LegId) {
         let Some(dialing) = self.part(id) else { return };
         let cause = dialing.last.as_ref().map_or(causes::UNKNOWN, |(_, cause)| *cause);
         let status = if dialing.winner.is_some() { "completed" } else { status_of(cause) };
@@ -443,7 +480,6 @@ impl Switch {
         if !takes_over && let Some(script) = self.live.get_mut(&id).and_then(|live| live.script.as_mut()) {
             script.resume(now);
         }
-        self.run(agent, now, id);
     }
 
     /// Takes the dialling from a call, which hears our own end again.
@@ -479,54 +515,34 @@ impl Switch {
     }
 
     /// Tells `callbackUrl` of a station of a leg that lives.
-    fn tell_station(
-        &mut self,
-        id: LegId,
-        event: &'static str,
-        action: &str,
-        ended: Option<&Ended>,
-        more: &[(&'static str, String)],
-    ) {
+    fn tell_station(&mut self, id: LegId, station: Station, more: &[(&'static str, String)]) {
         let Some(live) = self.live.get_mut(&id) else { return };
         let Some(called) = live.called.take() else { return };
         let (leg, answered_ms) = (live.leg.clone(), live.answered_ms);
-        self.tell_leg(&leg, &called, event, action, ended, answered_ms, more);
+        self.tell_leg(&leg, &called, station, answered_ms, more);
         if let Some(live) = self.live.get_mut(&id) {
             live.called = Some(called);
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a callback of a leg is made of")]
     fn tell_leg(
         &mut self,
         leg: &Leg,
         called: &Called,
-        event: &'static str,
-        action: &str,
-        ended: Option<&Ended>,
+        station: Station,
         answered_ms: Option<u64>,
         more: &[(&'static str, String)],
     ) {
         let Some(hook) = called.callback.clone() else { return };
         let mut params = vec![
-            ("DialAction", action.to_owned()),
-            ("DialBLegStatus", action.to_owned()),
+            ("DialAction", station.action().to_owned()),
+            ("DialBLegStatus", station.action().to_owned()),
             ("DialALegUUID", called.by_leg.call_uuid.clone()),
             ("DialBLegUUID", leg.call_uuid.clone()),
             ("DialBLegFrom", leg.from.clone()),
             ("DialBLegTo", leg.to.clone()),
         ];
         params.extend_from_slice(more);
-        if let Some(ended) = ended {
-            let seconds = ended.seconds().to_string();
-            params.extend([
-                ("DialBLegDuration", seconds.clone()),
-                ("DialBLegBillDuration", seconds),
-                ("DialBLegHangupCauseName", ended.cause.name.to_owned()),
-                ("DialBLegHangupCauseCode", ended.cause.code.to_string()),
-                ("DialBLegHangupSource", ended.source.as_str().to_owned()),
-            ]);
-        }
         let by = self.live.get(&called.by).filter(|live| live.ending.is_none());
         let status = match by {
             None => "completed",
@@ -540,7 +556,7 @@ impl Switch {
                 told_leg.headers.push(header.clone());
             }
         }
-        let told = Told { event, status, params };
+        let told = Told { event: station.event(), status, params };
         let ask = Ask::new(&told_leg, hook, Purpose::Notice, Moment::Told(&told), nonce(self.seed.wide()));
         self.send(ask);
     }

@@ -182,6 +182,16 @@ async fn what_the_application_does_wrong_is_a_cause_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_document_full_of_diallings_that_are_over_at_once_ends() {
+    let dials = "<Dial><User>sip:nobody@phone.plivo.com</User></Dial>".repeat(499);
+    let (origin, _asked) = application_of(move |_, _| format!("<Response>{dials}</Response>")).await;
+    let sandbox = sandbox(answered_by(&origin, Method::Post)).await;
+    let phone = phone(&sandbox, Transport::Udp).await;
+    let record = phone.call_out("app", &[]).await;
+    assert_eq!(report(&sandbox, &record).await.end.unwrap().0.code, 4010);
+}
+
+#[tokio::test]
 async fn a_caller_who_gives_up_before_the_answer_has_cancelled() {
     const PAGES: &[(&str, &str)] = &[("/answer.xml", "<Response><Wait length='60'/></Response>")];
     let (sandbox, phone, origin, mut asked) = pages(PAGES).await;

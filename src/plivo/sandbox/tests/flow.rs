@@ -1,7 +1,5 @@
 //! What leads from document to document, and what callers press and say.
 
-use std::time::Duration;
-
 use super::whole::{
     Asked, AskedOf, PATIENCE, Phone, answered_by, application_of, call_uuid, next, phone, report, sandbox,
 };
@@ -194,7 +192,5 @@ async fn a_hangup_can_be_scheduled_beside_what_runs() {
     )];
     let (sandbox, phone, ..) = pages(PAGES).await;
     let (mut call, _events) = called(&phone).await;
-    let began = std::time::Instant::now();
     assert_eq!(cause(&sandbox, &mut call).await, 6000);
-    assert!(began.elapsed() < Duration::from_secs(15));
 }
