@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::wire::sdp::SessionDescription;
+use crate::wire::{HeaderId, Message};
+
 /// Something that goes wrong. Each is off unless it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
@@ -58,9 +61,59 @@ impl FromStr for Fault {
     }
 }
 
+/// Whether a message does not say what its body is.
+pub(super) fn is_untyped(message: &Message) -> bool {
+    !message.body().is_empty() && message.header(HeaderId::ContentType).is_none()
+}
+
+/// What a strict platform does not take about the answer to its offer.
+pub(super) fn loose_answer(response: &Message) -> Option<&'static str> {
+    if is_untyped(response) {
+        return Some("has no Content-Type");
+    }
+    names_several_codecs(response.body()).then_some("names more than one codec")
+}
+
+/// Whether a session description leaves open in which codec it is meant.
+fn names_several_codecs(description: &[u8]) -> bool {
+    let Ok(session) = SessionDescription::parse(description) else { return false };
+    session.media.iter().any(|media| {
+        let is_event =
+            |payload| media.rtpmap(payload).is_some_and(|map| map.name.eq_ignore_ascii_case("telephone-event"));
+        media.payloads().filter(|payload| !is_event(*payload)).count() > 1
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::MessageRef;
+
+    fn answer(content_type: &str, formats: &str) -> Option<&'static str> {
+        let body = if formats.is_empty() {
+            String::new()
+        } else {
+            format!(
+                "v=0\r\no=- 1 1 IN IP4 h\r\ns=-\r\nt=0 0\r\nm=audio 9 RTP/AVP {formats}\r\n\
+                 a=rtpmap:101 telephone-event/8000\r\n"
+            )
+        };
+        let text = format!(
+            "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>;tag=2\r\n\
+             Call-ID: 1\r\nCSeq: 1 INVITE\r\n{content_type}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        loose_answer(&MessageRef::parse(text.as_bytes()).unwrap().to_owned())
+    }
+
+    #[test]
+    fn an_answer_names_its_type_and_one_codec_beside_events() {
+        let typed = "Content-Type: application/sdp\r\n";
+        assert_eq!(answer(typed, "0 101"), None);
+        assert_eq!(answer(typed, "0 8 101"), Some("names more than one codec"));
+        assert_eq!(answer("", "0 101"), Some("has no Content-Type"));
+        assert_eq!(answer("", ""), None);
+    }
 
     #[test]
     fn every_fault_is_found_by_the_name_it_prints() {

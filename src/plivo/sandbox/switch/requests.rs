@@ -7,13 +7,12 @@ use crate::plivo::causes::{self, Cause, Source};
 use crate::plivo::leg::{Direction, SipAuth};
 use crate::plivo::rules;
 use crate::plivo::sandbox::event::SandboxEvent;
-use crate::plivo::sandbox::fault::Fault;
+use crate::plivo::sandbox::fault::{Fault, is_untyped, loose_answer};
 use crate::plivo::sandbox::headers::{Passing, is_extension};
 use crate::plivo::sandbox::magic::{Manner, Then, digits};
 use crate::plivo::sandbox::registrar::Change;
 use crate::plivo::sandbox::report::Dropped;
 use crate::time::Instant;
-use crate::wire::sdp::SessionDescription;
 use crate::wire::{From, HeaderId, Message, Status, To};
 
 impl Switch {
@@ -138,11 +137,7 @@ impl Switch {
 
     /// Whether an INVITE is taken, and what its caller has proved to an application; or what it is answered instead.
     fn admitted(&mut self, now: Instant, request: &Message) -> Result<Option<SipAuth>, Answer> {
-        let is_faulty = |fault| self.config.faults.contains(&fault);
-        if is_faulty(Fault::StrictSession)
-            && !request.body().is_empty()
-            && request.header(HeaderId::ContentType).is_none()
-        {
+        if self.config.faults.contains(&Fault::StrictSession) && is_untyped(request) {
             let what = "an INVITE whose session has no Content-Type is answered 488".to_owned();
             self.outlets.tell.event(SandboxEvent::Faulted { fault: Fault::StrictSession, what });
             return Err(Answer::new(Status::NOT_ACCEPTABLE_HERE));
@@ -180,16 +175,7 @@ impl Switch {
 
     /// Why the answer of a callee ends its call, where [`Fault::StrictSession`] is on.
     pub(super) fn strict_session(&self, response: &Message) -> Option<Cause> {
-        if !self.config.faults.contains(&Fault::StrictSession) || response.body().is_empty() {
-            return None;
-        }
-        let why = if response.header(HeaderId::ContentType).is_none() {
-            "has no Content-Type"
-        } else if names_several_codecs(response.body()) {
-            "names more than one codec"
-        } else {
-            return None;
-        };
+        let why = self.config.faults.contains(&Fault::StrictSession).then(|| loose_answer(response))??;
         let what = format!("a 200 that {why} ends its call");
         self.outlets.tell.event(SandboxEvent::Faulted { fault: Fault::StrictSession, what });
         Some(causes::of_refusal(Status::NOT_ACCEPTABLE_HERE.code()))
@@ -201,14 +187,4 @@ impl Switch {
         let user = uri.user().filter(|user| !self.registrar.knows(user))?;
         Manner::of_magic(user).or_else(|| Manner::of_number(digits(user)?))
     }
-}
-
-/// Whether a session description leaves open in which codec it is meant.
-fn names_several_codecs(description: &[u8]) -> bool {
-    let Ok(session) = SessionDescription::parse(description) else { return false };
-    session.media.iter().any(|media| {
-        let is_event =
-            |payload| media.rtpmap(payload).is_some_and(|map| map.name.eq_ignore_ascii_case("telephone-event"));
-        media.payloads().filter(|payload| !is_event(*payload)).count() > 1
-    })
 }
