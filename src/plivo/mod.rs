@@ -1,5 +1,6 @@
-//! Everything of Plivo's (floor 5): the rules for custom headers, webhook signatures, Plivo XML, the calls that a
-//! platform makes to an application, as it makes them and as they are received, and the HTTP side of the sandbox.
+//! Everything of Plivo's (floor 5): the rules for custom headers, a client of the REST API, webhook signatures, Plivo
+//! XML, the calls that a platform makes to an application, as it makes them and as they are received, and the HTTP side
+//! of the sandbox.
 
 pub mod causes;
 pub mod profile;
@@ -9,6 +10,8 @@ pub mod rules;
 pub mod account;
 #[cfg(feature = "sandbox")]
 mod canned;
+#[cfg(feature = "sandbox")]
+pub mod client;
 #[cfg(feature = "sandbox")]
 mod form;
 #[cfg(feature = "sandbox")]
