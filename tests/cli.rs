@@ -2,6 +2,9 @@
 
 #![cfg(feature = "cli")]
 
+#[path = "cli/api.rs"]
+mod api;
+
 #[path = "cli/home.rs"]
 mod home;
 
@@ -34,6 +37,9 @@ mod requests;
 
 #[path = "cli/peer.rs"]
 mod peer;
+
+#[path = "cli/platform.rs"]
+mod platform;
 
 #[path = "cli/quiet.rs"]
 mod quiet;

@@ -2,6 +2,7 @@
 
 use crate::agent::Failure;
 use crate::call::{Outcome, Side, Stage, Unreached};
+use crate::plivo::client::{ClientError, Problem};
 use crate::transport::Response;
 
 /// What a process ends with. Numbers that curl uses too mean the same there.
@@ -28,9 +29,11 @@ pub enum Exit {
     Unwritten = 23,
     /// No response at all, or `--max-time` ran out.
     TimedOut = 28,
+    /// TLS did not come up.
+    NoTls = 35,
     /// Credentials refused.
     Credentials = 40,
-    /// No such callee.
+    /// No such callee, or nothing of that name at an API.
     NoSuchCallee = 41,
     /// Busy.
     Busy = 42,
@@ -44,6 +47,8 @@ pub enum Exit {
     NoAudio = 46,
     /// Another 5xx or 6xx.
     ServerFailure = 50,
+    /// A TLS certificate is not trusted, or another's.
+    Untrusted = 60,
     /// An assertion did not hold.
     Assertion = 70,
     /// SIGINT.
@@ -146,6 +151,28 @@ pub fn of_failure(failure: &Failure, registering: bool) -> Exit {
     }
 }
 
+/// The code of a request of an HTTP API that came to nothing.
+#[must_use]
+pub fn of_client_error(error: &ClientError) -> Exit {
+    match error {
+        ClientError::Refused(refusal) => match refusal.status {
+            401 => Exit::Credentials,
+            404 => Exit::NoSuchCallee,
+            500.. => Exit::ServerFailure,
+            _ => Exit::Refused,
+        },
+        ClientError::Failed(failure) => match failure.problem {
+            Problem::NoSuchName { .. } => Exit::Unresolved,
+            Problem::Untrusted { .. } => Exit::Untrusted,
+            Problem::Tls { .. } => Exit::NoTls,
+            Problem::TimedOut { .. } => Exit::TimedOut,
+            Problem::TooLong { .. } | Problem::Unreadable { .. } => Exit::Violated,
+            Problem::Unreached { .. } | Problem::BrokenOff { .. } => Exit::Unreached,
+        },
+        ClientError::Request(_) | ClientError::Call(_) => Exit::Usage,
+    }
+}
+
 const fn of_status(code: u16) -> Exit {
     match code {
         401 | 407 => Exit::Credentials,
@@ -179,6 +206,8 @@ fn is_of_sessions(rule: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plivo::client::{self, Refusal, RequestError};
+    use crate::time::Duration;
     use crate::wire::Status;
 
     /// Kind and code by status, typed from the table that users read, for a call whose INVITE got that response
@@ -255,6 +284,37 @@ mod tests {
             assert_eq!(of_failure(&failure, true).code(), code, "{failure}");
         }
         assert_eq!(of_failure(&status(403), false).code(), 22);
+    }
+
+    #[test]
+    fn a_request_of_an_api_that_came_to_nothing_has_its_code() {
+        let (host, why) = (|| "api.plivo.com".to_owned(), String::new);
+        let refused = |status| {
+            let refusal = Refusal { status, body: serde_json::Value::Null, retry_after: None, doubtful: false };
+            ClientError::Refused(Box::new(refusal))
+        };
+        let failed = |problem| ClientError::Failed(client::Failure { problem, doubtful: false });
+        let table = [
+            (refused(302), 22),
+            (refused(400), 22),
+            (refused(401), 40),
+            (refused(403), 22),
+            (refused(404), 41),
+            (refused(429), 22),
+            (refused(503), 50),
+            (failed(Problem::NoSuchName { host: host(), why: why() }), 6),
+            (failed(Problem::Unreached { host: host(), why: why() }), 7),
+            (failed(Problem::BrokenOff { host: host(), why: why() }), 7),
+            (failed(Problem::TooLong { host: host() }), 8),
+            (failed(Problem::Unreadable { host: host(), words: why() }), 8),
+            (failed(Problem::TimedOut { host: host(), after: Duration::from_secs(1) }), 28),
+            (failed(Problem::Tls { host: host(), why: why() }), 35),
+            (failed(Problem::Untrusted { host: host(), why: why() }), 60),
+            (ClientError::Request(RequestError::Path(why())), 2),
+        ];
+        for (error, code) in table {
+            assert_eq!(of_client_error(&error).code(), code, "{error}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::output::Printer;
 use super::phone::{Identity, Unready, profile};
 use crate::agent::Known;
 use crate::call::digest::Secret;
+use crate::plivo::account::Credentials;
 use crate::plivo::leg::Direction;
 use crate::plivo::profile::{APP_DOMAIN, DOMAIN};
 use crate::plivo::request::Hook;
@@ -91,17 +92,8 @@ impl Guest {
     /// # Errors
     /// Nobody answers there, or somebody else does.
     pub(super) async fn running(http: &str, user: Option<&str>) -> Result<Self, Unready> {
-        let http = if http.contains("://") { http.to_owned() } else { format!("http://{http}") };
-        // A client is not made without TLS; a sandbox is asked over http alone, so no certificates are read for it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(PATIENCE * 2).build();
-        let client = client.map_err(|error| unreached(&error))?;
-        let other = || Unready::new(Exit::Unreached, format!("what answers at {http} is not a sandbox of sipcall"));
-        let described = get(&client, &format!("{http}/sandbox.json")).await.map_err(|error| {
-            let is_answered = error.downcast_ref::<reqwest::Error>().is_none_or(reqwest::Error::is_status);
-            let absent = || format!("no sandbox answers at {http}: start one with `sipcall sandbox`");
-            if is_answered { other() } else { Unready::new(Exit::Unreached, absent()) }
-        })?;
+        let (http, client, described) = describe(http).await?;
+        let other = || stranger(&http);
         let sip = described["sip_udp"].as_str().and_then(|sip| sip.parse().ok()).ok_or_else(other)?;
         let endpoints = described["endpoints"].as_array().ok_or_else(other)?;
         let wanted = |endpoint: &&Value| user.is_none_or(|user| endpoint["user"].as_str() == Some(user));
@@ -199,6 +191,36 @@ impl Guest {
             }
         }
     }
+}
+
+/// Where the API of the sandbox at that HTTP address is, and what opens it.
+///
+/// # Errors
+/// Nobody answers there, or somebody else does.
+pub(super) async fn account(http: &str) -> Result<(String, Credentials), Unready> {
+    let (http, _, described) = describe(http).await?;
+    let text = |key: &str| described[key].as_str().map(str::to_owned).ok_or_else(|| stranger(&http));
+    let credentials = Credentials { auth_id: text("auth_id")?, auth_token: text("auth_token")? };
+    Ok((http, credentials))
+}
+
+/// Where a running sandbox is, by what it was asked, and what it says of itself.
+async fn describe(http: &str) -> Result<(String, reqwest::Client, Value), Unready> {
+    let http = if http.contains("://") { http.to_owned() } else { format!("http://{http}") };
+    // A client is not made without TLS; a sandbox is asked over http alone, so no certificates are read for it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(PATIENCE * 2).build();
+    let client = client.map_err(|error| unreached(&error))?;
+    let described = get(&client, &format!("{http}/sandbox.json")).await.map_err(|error| {
+        let is_answered = error.downcast_ref::<reqwest::Error>().is_none_or(reqwest::Error::is_status);
+        let absent = || format!("no sandbox answers at {http}: start one with `sipcall sandbox`");
+        if is_answered { stranger(&http) } else { Unready::new(Exit::Unreached, absent()) }
+    })?;
+    Ok((http, client, described))
+}
+
+fn stranger(http: &str) -> Unready {
+    Unready::new(Exit::Unreached, format!("what answers at {http} is not a sandbox of sipcall"))
 }
 
 /// What an embedded sandbox answers calls by.

@@ -3,6 +3,7 @@
 mod address;
 mod advice;
 mod answer_url;
+mod api;
 pub mod args;
 mod ask;
 mod bench;
@@ -20,6 +21,7 @@ mod listen;
 mod options;
 pub mod output;
 mod parse;
+mod phlo;
 mod phone;
 mod probe;
 mod quiet;

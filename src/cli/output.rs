@@ -94,6 +94,13 @@ impl Printer {
         self.data(&format!("{}\n", harmless(text.unwrap_or_default())));
     }
 
+    /// A document that is the result whatever the format; in quiet only where JSON was asked for.
+    pub fn document(&mut self, value: &impl Serialize) {
+        if !self.quiet || self.format != OutputFormat::Text {
+            self.json(value);
+        }
+    }
+
     /// A document of these fields, in this order.
     pub fn fields(&mut self, fields: &[(&str, Value)]) {
         self.json(&Fields(fields));
@@ -146,18 +153,21 @@ impl Printer {
         let mark = if message.sent { '>' } else { '<' };
         // The line break that ends the last line begins no other.
         let octets = message.redacted.strip_suffix(b"\n").unwrap_or(&message.redacted);
-        let mut lines = octets.split(|byte| *byte == b'\n');
-        let text = |line: &[u8]| visible(line.strip_suffix(b"\r").unwrap_or(line));
+        let first = octets.split(|byte| *byte == b'\n').next().unwrap_or_default();
         match (self.verbose, message.again) {
             (0, _) | (1, true) => {}
-            (_, true) => self.decided(&format!("again {mark} {}", text(lines.next().unwrap_or_default()))),
+            (_, true) => self.decided(&format!("again {mark} {}", visible(first.trim_ascii_end()))),
             (_, false) => {
-                let mut shown = format!("* {} {mark} {} {}\n", message.local, message.peer, message.transport);
-                for line in lines {
-                    let _ = writeln!(shown, "{}", format!("{mark} {}", text(line)).trim_end());
-                }
-                self.aside(&shown);
+                let way = format!("* {} {mark} {} {}\n", message.local, message.peer, message.transport);
+                self.aside(&(way + &marked(mark, octets)));
             }
+        }
+    }
+
+    /// A message of HTTP as it crossed the wire, for those who watch.
+    pub fn crossed(&mut self, mark: char, text: &str) {
+        if self.verbose > 0 {
+            self.aside(&marked(mark, text.as_bytes()));
         }
     }
 
@@ -200,6 +210,16 @@ impl Printer {
     fn aside(&mut self, text: &str) {
         let _ = self.err.write_all(text.as_bytes());
     }
+}
+
+/// The lines of a message with a mark in front.
+fn marked(mark: char, octets: &[u8]) -> String {
+    let mut shown = String::new();
+    for line in octets.split(|byte| *byte == b'\n') {
+        let line = visible(line.strip_suffix(b"\r").unwrap_or(line));
+        let _ = writeln!(shown, "{}", format!("{mark} {line}").trim_end());
+    }
+    shown
 }
 
 /// A word and a text in columns that never touch.

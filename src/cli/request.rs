@@ -61,14 +61,19 @@ pub(super) async fn message(args: &MessageArgs, config: &Config, printer: &mut P
     once(wording, config, printer, tell).await
 }
 
-/// The octets of a file, or of stdin if it is `-`: no more than a message can hold.
+/// The octets of a body, which does not share stdin with a password.
 fn octets(source: &str, what: &str, who: &Who) -> Result<Bytes, Unready> {
+    if source == "-" && who.password_stdin {
+        let both = "stdin cannot hold the password and the body: use --password-file";
+        return Err(Unready::new(Exit::Usage, both));
+    }
+    contents(source, what)
+}
+
+/// The octets of a file, or of stdin if it is `-`: no more than a message can hold.
+pub(super) fn contents(source: &str, what: &str) -> Result<Bytes, Unready> {
     let unread = |error: io::Error| Unready::new(Exit::Usage, format!("{what}: {source}: {error}"));
     let reader: Box<dyn Read> = match source {
-        "-" if who.password_stdin => {
-            let both = "stdin cannot hold the password and the body: use --password-file";
-            return Err(Unready::new(Exit::Usage, both));
-        }
         "-" => Box::new(io::stdin().lock()),
         path => Box::new(File::open(path).map_err(unread)?),
     };

@@ -5,7 +5,9 @@ use super::config::{Config, Sources, user_file};
 use super::exit::Exit;
 use super::output::Printer;
 use super::phone::{Unready, columns};
-use super::{answer_url, bench, calls, config, invite, listen, options, parse, register, request, sandbox, webhook};
+use super::{
+    answer_url, api, bench, calls, config, invite, listen, options, parse, phlo, register, request, sandbox, webhook,
+};
 use clap::Parser;
 use nix::sys::signal::SigSet;
 use std::fs::File;
@@ -90,6 +92,8 @@ fn dispatch(command: &Command, config: &Config, printer: &mut Printer) -> Result
         Command::Message(args) => within(request::message(args, config, printer)),
         Command::AnswerUrl(args) => within(answer_url::run(args, config, printer)),
         Command::Webhook(command) => within(webhook::run(command, config, printer)),
+        Command::Api(args) => within(api::run(args, config, printer)),
+        Command::Phlo(args) => within(phlo::run(args, config, printer)),
         Command::Parse(args) => parse::run(args, printer),
         Command::Calls(command) => {
             calls::run(command, config, columns(), printer).map_err(|error| Unready::new(error.exit(), error))

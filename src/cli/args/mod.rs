@@ -1,6 +1,7 @@
 //! The command line. What is here exists; what does not exist yet is not here.
 
 mod answer_url;
+mod api;
 mod bench;
 mod calls;
 mod config;
@@ -8,6 +9,7 @@ mod invite;
 mod listen;
 mod options;
 mod parse;
+mod phlo;
 mod register;
 mod request;
 mod sandbox;
@@ -16,6 +18,10 @@ mod sound;
 mod webhook;
 
 pub use answer_url::AnswerUrlArgs;
+pub use api::{
+    ApiArgs, ApiCommand, ApplicationCommand, ApplicationWords, At, CallArgs, CallWords, CdrArgs, Compared, Comparison,
+    EndpointCommand, Filters, MachineWords, Page,
+};
 pub use bench::BenchArgs;
 pub use calls::CallsCommand;
 pub use config::ConfigCommand;
@@ -23,6 +29,7 @@ pub use invite::InviteArgs;
 pub use listen::{ListenArgs, refusal};
 pub use options::OptionsArgs;
 pub use parse::ParseArgs;
+pub use phlo::{PhloArgs, PhloCommand};
 pub use register::RegisterArgs;
 pub use request::{MessageArgs, RequestArgs};
 pub use sandbox::{SandboxArgs, endpoint_user};
@@ -122,6 +129,10 @@ pub enum Command {
     /// Sends callbacks to your own application without any call, and judges its answers
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// Asks Plivo's REST API, or a sandbox's: places and ends calls, shows records, keeps endpoints and applications
+    Api(Box<ApiArgs>),
+    /// Runs and shows PHLOs
+    Phlo(Box<PhloArgs>),
     /// Measures how fast messages are read, your own or six common ones
     Bench(BenchArgs),
     /// Writes, shows and finds the configuration
@@ -169,6 +180,13 @@ impl Cli {
                 set("header-rules", send.header_rules.map(|rules| rules.to_string()));
             }
             Command::AnswerUrl(_) | Command::Webhook(WebhookCommand::Replay(_)) => {}
+            Command::Api(api) => {
+                set("sandbox", api.at.sandbox.clone());
+                if let Some(ApiCommand::Call(call)) = &api.command {
+                    set("header-rules", call.header_rules.map(|rules| rules.to_string()));
+                }
+            }
+            Command::Phlo(phlo) => set("sandbox", phlo.at.sandbox.clone()),
             Command::Parse(_) | Command::Sandbox(_) | Command::Bench(_) | Command::Config(_) => {}
         }
         settings
@@ -282,9 +300,21 @@ mod tests {
             "sipcall webhook send answer --to http://h/ --method PUT",
             "sipcall webhook send answer --to http://h/ From",
             "sipcall webhook replay",
+            "sipcall api",
+            "sipcall api GET",
+            "sipcall api FETCH Call/",
+            "sipcall api GET Call/ --sandbox=",
+            "sipcall api call --from 1 --answer-url http://h/",
+            "sipcall api call --from 1 --to 2",
+            "sipcall api call --from 1 --to 2 --answer-url http://h/ --ring-method GET",
+            "sipcall api call --from 1 --to 2 --answer-url http://h/ --sip-auth-username a",
+            "sipcall api cdr uuid --limit 5",
+            "sipcall api cdr --limit 21",
+            "sipcall api endpoint update 1",
+            "sipcall phlo run",
         ] {
             let error = parse(line).unwrap_err();
-            assert!(error.exit_code() == 2 || line == "sipcall", "{line}");
+            assert!(error.exit_code() == 2 || matches!(line, "sipcall" | "sipcall api"), "{line}");
         }
     }
 }

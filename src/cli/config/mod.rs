@@ -12,6 +12,7 @@ mod password;
 pub use account::AccountSettings;
 pub use command::run;
 pub use keys::duration;
+pub(in crate::cli) use password::of_file as password_of;
 pub use password::{Asked, password};
 
 use crate::cli::exit::Exit;

@@ -47,7 +47,11 @@ pub fn password(config: &Config, account: &AccountSettings, asked: &Asked) -> Re
     Ok(Some(Secret::Password(secret)))
 }
 
-fn of_file(path: &Path) -> Result<String, ConfigError> {
+/// The first line of a file that others cannot read.
+///
+/// # Errors
+/// `Password`, `Readable`.
+pub(in crate::cli) fn of_file(path: &Path) -> Result<String, ConfigError> {
     refuse_readable(path)?;
     let unread = |error| ConfigError::Password(format!("its file {} cannot be read: {error}", path.display()));
     let file = std::fs::File::open(path).map_err(unread)?;

@@ -187,6 +187,12 @@ impl CallType {
             Self::Whatsapp => "whatsapp",
         }
     }
+
+    /// Reads one of these words.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Voice, Self::Whatsapp].into_iter().find(|of| of.as_str() == text)
+    }
 }
 
 /// The list of `sip_headers`: names without the prefix, which the platform adds.

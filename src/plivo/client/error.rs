@@ -198,7 +198,11 @@ impl Problem {
         match tls {
             Some(rustls::Error::InvalidCertificate(_)) => Self::Untrusted { host, why },
             Some(_) => Self::Tls { host, why },
-            None if causes(error).any(|cause| cause.is::<Unresolved>()) => Self::NoSuchName { host, why },
+            None if causes(error).any(is_nameless) => Self::NoSuchName { host, why },
+            // Whoever hangs up instead of shaking hands knows no TLS, or not us.
+            None if error.is_connect() && request.url.scheme() == "https" && causes(error).any(is_cut_short) => {
+                Self::Tls { host, why }
+            }
             None if error.is_timeout() && !error.is_connect() => Self::TimedOut { host, after },
             None if error.is_connect() => Self::Unreached { host, why },
             None => Self::BrokenOff { host, why },
@@ -223,6 +227,14 @@ fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn
         let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         inside.map(|inside| inside as &(dyn Error + 'static)).or_else(|| error.source())
     })
+}
+
+fn is_nameless(cause: &(dyn Error + 'static)) -> bool {
+    cause.is::<Unresolved>()
+}
+
+fn is_cut_short(cause: &(dyn Error + 'static)) -> bool {
+    cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
 }
 
 #[cfg(test)]

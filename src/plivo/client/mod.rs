@@ -202,12 +202,12 @@ impl Client {
         self.send(&self.phlo_run(phlo_id, payload)?, &mut |_| ()).await
     }
 
-    /// What is known of a PHLO.
+    /// Name and date of a PHLO.
     ///
     /// # Errors
     /// [`ClientError`].
     pub async fn phlo(&self, phlo_id: &str) -> Result<Response, ClientError> {
-        self.request(Method::Get, &format!("/v1/phlo/{}/", id(phlo_id)?), Params::new()).await
+        self.send(&self.phlo_show(phlo_id)?, &mut |_| ()).await
     }
 
     /// Any request: see [`prepare`](Self::prepare).
@@ -225,6 +225,14 @@ impl Client {
     pub fn phlo_run(&self, phlo_id: &str, payload: Params) -> Result<Request, RequestError> {
         let path = format!("/v1/account/{}/phlo/{}/", self.config.credentials.auth_id, id(phlo_id)?);
         self.prepare(Method::Post, &path, payload)
+    }
+
+    /// The request that shows a PHLO, for [`send`](Self::send).
+    ///
+    /// # Errors
+    /// [`RequestError`] for an id that is none.
+    pub fn phlo_show(&self, phlo_id: &str) -> Result<Request, RequestError> {
+        self.prepare(Method::Get, &format!("/v1/phlo/{}/", id(phlo_id)?), Params::new())
     }
 
     /// A request for [`send`](Self::send). `path` is relative to the account (`Call/`, `/Call/UUID/`), or whole
@@ -354,9 +362,8 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 fn sent(outgoing: &reqwest::Request, request: &Request) -> String {
     let mut text = format!("{} {} HTTP/1.1\nhost: {}\n", request.method, request.target(), request.authority());
     write_headers(&mut text, outgoing.headers());
-    text.push('\n');
     if let Some(body) = request.shown_body() {
-        let _ = write!(text, "{}", Value::Object(body));
+        let _ = write!(text, "\n{}", Value::Object(body));
     }
     text
 }
