@@ -302,7 +302,7 @@ mod tests {
             (refused(404), 41),
             (refused(429), 22),
             (refused(503), 50),
-            (failed(Problem::NoSuchName { host: host(), why: why() }), 6),
+            (failed(Problem::NoSuchName { host: host() }), 6),
             (failed(Problem::Unreached { host: host(), why: why() }), 7),
             (failed(Problem::BrokenOff { host: host(), why: why() }), 7),
             (failed(Problem::TooLong { host: host() }), 8),

@@ -311,6 +311,7 @@ fn nobody_there_and_nobody_who_answers_have_their_codes() {
 fn by_proxy(home: &Home, line: &str, proxy: &str, trusted: &str) -> Run {
     let mut command = home.command(line);
     command.env("HTTPS_PROXY", format!("http://{proxy}")).env("SSL_CERT_FILE", format!("{CERTIFICATES}/{trusted}"));
+    command.env("SSL_CERT_DIR", home.path("none"));
     command.env("PLIVO_AUTH_ID", "MAOWN").env("PLIVO_AUTH_TOKEN", TOKEN);
     finish(start(&mut command))
 }
@@ -338,6 +339,8 @@ fn whoever_is_not_trusted_gets_no_credentials() {
     told(&run, 60, &["phlorunner.plivo.com"]);
     let lines: Vec<String> = platform.came().into_iter().map(|came| came.line).collect();
     assert_eq!(lines, ["CONNECT api.plivo.com:443", "CONNECT phlorunner.plivo.com:443"]);
+    let run = by_proxy(&home, CALL, &platform.at, "nothing.pem");
+    told(&run, 3, &["https cannot be set up", "SSL_CERT_FILE"]);
     let run = by_proxy(&home, CALL, &Platform::without_tls().at, "ca.pem");
     told(&run, 35, &["no TLS came up with api.plivo.com"]);
 }

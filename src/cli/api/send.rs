@@ -6,6 +6,7 @@ use crate::cli::exit::{Exit, of_client_error};
 use crate::cli::guest;
 use crate::cli::output::Printer;
 use crate::cli::phone::Unready;
+use crate::cli::webhook::set;
 use crate::plivo::account::Credentials;
 use crate::plivo::client::{Client, ClientConfig, ClientError, Request, Seen, SetupError};
 
@@ -33,14 +34,14 @@ pub(in crate::cli) async fn connect(at: &At, config: &Config, printer: &mut Prin
     Client::new(settings).map_err(|error| {
         let text = match error {
             SetupError::AuthId => format!("PLIVO_AUTH_ID: {error}"),
-            SetupError::Origin(_) | SetupError::Http(_) => error.to_string(),
+            SetupError::Origin(_) | SetupError::Tls(_) => error.to_string(),
         };
         Unready::new(Exit::Config, text)
     })
 }
 
 fn variable(name: &str) -> Result<String, Unready> {
-    std::env::var(name).ok().filter(|value| !value.is_empty()).ok_or_else(|| {
+    set(name).ok_or_else(|| {
         let text = format!(
             "{name} is not set: the console at console.plivo.com shows it; or name a sandbox by --sandbox HOST:PORT"
         );

@@ -2,6 +2,7 @@
 
 use crate::agent::Known;
 use crate::cli::config::duration;
+use crate::plivo::signature::Method;
 use clap::Args;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -145,6 +146,11 @@ pub(super) fn user(text: &str) -> Result<String, String> {
 pub(super) fn http_url(text: &str) -> Result<String, String> {
     let is_http = ["http://", "https://"].iter().any(|scheme| text.get(..scheme.len()) == Some(*scheme));
     if is_http { Ok(text.to_owned()) } else { Err("write a URL that starts with http:// or https://".to_owned()) }
+}
+
+/// How an application is called.
+pub(super) fn hook_method(text: &str) -> Result<Method, String> {
+    Method::parse(text).ok_or_else(|| "write GET or POST".to_owned())
 }
 
 /// `HOST:PORT:ADDR` as of curl; `*` for any port, an IPv6 address with or without brackets.

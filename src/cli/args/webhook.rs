@@ -1,6 +1,6 @@
 //! The words of `sipcall webhook`.
 
-use super::shared::{http_url, pair};
+use super::shared::{hook_method, http_url, pair};
 use crate::plivo::rules::RuleSet;
 use crate::plivo::signature::Method;
 use clap::{Args, Subcommand, ValueEnum};
@@ -52,7 +52,7 @@ pub struct SendArgs {
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub to: String,
     /// GET sends the parameters in the query, POST in a form
-    #[arg(long, value_name = "METHOD", default_value = "POST", value_parser = method)]
+    #[arg(long, value_name = "METHOD", default_value = "POST", value_parser = hook_method)]
     pub method: Method,
     /// A custom header of the call: NAME=VALUE, several with commas between. Repeatable
     #[arg(short = 'H', long = "header", value_name = "HEADER")]
@@ -81,8 +81,4 @@ pub struct ReplayArgs {
     /// Where to, if not where they came to
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub to: Option<String>,
-}
-
-fn method(text: &str) -> Result<Method, String> {
-    Method::parse(text).ok_or_else(|| "write GET or POST".to_owned())
 }

@@ -139,7 +139,8 @@ pub(super) fn token() -> Option<String> {
     set("PLIVO_AUTH_TOKEN")
 }
 
-fn set(name: &str) -> Option<String> {
+/// A variable that is set to something.
+pub(super) fn set(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::call::CallError;
 use super::request::{Method, Request, RequestError};
+use crate::plivo::webhook::NoSuchName;
 use crate::report::text::{clipped, visible};
 
 /// The most that is repeated of a platform's words, in characters.
@@ -122,12 +123,10 @@ impl fmt::Display for Failure {
 #[non_exhaustive]
 pub enum Problem {
     /// The name has no address.
-    #[error("{host} has no address ({why}): check the network and its name servers")]
+    #[error("{host} does not resolve: check the network and its name servers")]
     NoSuchName {
         /// Who was wanted.
         host: String,
-        /// The system's words.
-        why: String,
     },
     /// No connection.
     #[error("{host} was not reached ({why}): check the network, and HTTPS_PROXY if there is one")]
@@ -192,13 +191,12 @@ impl Problem {
     /// The client's error in our words: the cause that lies deepest says most.
     pub(super) fn of(error: &reqwest::Error, request: &Request, after: Duration) -> Self {
         let host = request.authority();
-        let deepest = causes(error).last().map(ToString::to_string).unwrap_or_default();
-        let why = clipped(&visible(deepest.as_bytes()), WORDS);
+        let why = deepest(error);
         let tls = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>());
         match tls {
             Some(rustls::Error::InvalidCertificate(_)) => Self::Untrusted { host, why },
             Some(_) => Self::Tls { host, why },
-            None if causes(error).any(is_nameless) => Self::NoSuchName { host, why },
+            None if causes(error).any(is_nameless) => Self::NoSuchName { host },
             // Whoever hangs up instead of shaking hands knows no TLS, or not us.
             None if error.is_connect() && request.url.scheme() == "https" && causes(error).any(is_cut_short) => {
                 Self::Tls { host, why }
@@ -216,10 +214,11 @@ impl Problem {
     }
 }
 
-/// A name has no address.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Unresolved(#[source] pub(super) io::Error);
+/// What lies behind all others, in its own words.
+pub(super) fn deepest(error: &reqwest::Error) -> String {
+    let words = causes(error).last().map(ToString::to_string).unwrap_or_default();
+    clipped(&visible(words.as_bytes()), WORDS)
+}
 
 /// An error and what is behind it. An I/O error may stand for another, which it does not name as its source.
 fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
@@ -230,7 +229,7 @@ fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn
 }
 
 fn is_nameless(cause: &(dyn Error + 'static)) -> bool {
-    cause.is::<Unresolved>()
+    cause.is::<NoSuchName>()
 }
 
 fn is_cut_short(cause: &(dyn Error + 'static)) -> bool {

@@ -53,8 +53,8 @@ use serde_json::Value;
 
 use super::account::Credentials;
 use super::rules::RuleSet;
-use super::webhook::NoClient;
-use error::Unresolved;
+use super::webhook::NoSuchName;
+use error::deepest;
 use request::id;
 
 /// The longest reply that is read, in bytes.
@@ -108,9 +108,12 @@ pub enum SetupError {
     /// An auth id that has no place in a path.
     #[error("the auth id is letters and digits: MA (or SA) and 18 more")]
     AuthId,
-    /// TLS cannot be set up.
-    #[error(transparent)]
-    Http(#[from] NoClient),
+    /// TLS cannot be set up: the machine trusts nobody.
+    #[error(
+        "https cannot be set up ({0}): install certificates to trust (the package ca-certificates), or name a file \
+             of them by SSL_CERT_FILE"
+    )]
+    Tls(String),
 }
 
 /// An answer with a 2xx.
@@ -174,7 +177,7 @@ impl Client {
             // Certificates that nobody asks for are not even read.
             http = http.no_proxy().tls_certs_only([]);
         }
-        let http = http.build().map_err(NoClient::from)?;
+        let http = http.build().map_err(|error| SetupError::Tls(deepest(&error)))?;
         Ok(Self { http, config, api, phlo })
     }
 
@@ -390,8 +393,8 @@ struct Names;
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(Unresolved)?;
-            let found: Vec<SocketAddr> = found.collect();
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
+            let found: Vec<SocketAddr> = found.map_err(|_| NoSuchName(name.as_str().to_owned()))?.collect();
             Ok::<Addrs, Box<dyn std::error::Error + Send + Sync>>(Box::new(found.into_iter()))
         })
     }

@@ -88,4 +88,4 @@ pub(super) fn told(error: &reqwest::Error) -> WebhookError {
 /// A name that leads nowhere.
 #[derive(Debug, thiserror::Error)]
 #[error("{} does not resolve", .0.escape_debug())]
-pub(super) struct NoSuchName(pub(super) String);
+pub(in crate::plivo) struct NoSuchName(pub(in crate::plivo) String);

@@ -20,8 +20,9 @@ use super::seal;
 use super::signature::Method;
 use super::tuning::{Failure, Tuning};
 use super::xml;
+pub(super) use error::NoSuchName;
 pub use error::WebhookError;
-use error::{NoSuchName, told};
+use error::told;
 
 /// How [`Webhooks`] call.
 #[derive(Clone, Debug)]

@@ -1,7 +1,6 @@
 //! The words of `sipcall api call`.
 
-use super::hook_method;
-use crate::cli::args::shared::{http_url, time};
+use crate::cli::args::shared::{hook_method, http_url, time};
 use crate::plivo::rules::RuleSet;
 use crate::plivo::signature::Method;
 use clap::Args;

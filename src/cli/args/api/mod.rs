@@ -10,7 +10,6 @@ pub use resources::{
 
 use super::shared::time;
 use crate::plivo::client::Method;
-use crate::plivo::signature;
 use clap::{Args, Subcommand};
 
 /// `sipcall api`.
@@ -100,8 +99,4 @@ fn place(text: &str) -> Result<String, String> {
     } else {
         Ok(text.to_owned())
     }
-}
-
-fn hook_method(text: &str) -> Result<signature::Method, String> {
-    signature::Method::parse(text).ok_or_else(|| "write GET or POST".to_owned())
 }

@@ -1,7 +1,6 @@
 //! The words of `sipcall api cdr`, `api endpoint` and `api application`.
 
-use super::hook_method;
-use crate::cli::args::shared::http_url;
+use crate::cli::args::shared::{hook_method, http_url};
 use crate::plivo::signature::Method;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
