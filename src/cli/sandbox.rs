@@ -94,6 +94,7 @@ fn settings(args: &SandboxArgs, config: &Config) -> Result<SandboxConfig, Unread
         faults: args.fault.iter().copied().collect(),
         numbers: args.number.iter().cloned().collect(),
         verified: args.trial.then(|| args.verified.iter().cloned().collect()),
+        cps: args.cps,
         seed: args.seed.map(|seed| std::array::from_fn(|at| seed.to_le_bytes()[at % 8])),
         ..SandboxConfig::default()
     })

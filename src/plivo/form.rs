@@ -1,4 +1,4 @@
-//! `application/x-www-form-urlencoded`, read.
+//! `application/x-www-form-urlencoded`, read and written.
 
 /// The decoded pairs of a query or a form body, in order. A key without `=` has an empty value.
 pub(super) fn decode(text: &str) -> Vec<(String, String)> {
@@ -7,6 +7,20 @@ pub(super) fn decode(text: &str) -> Vec<(String, String)> {
         (unescape(key), unescape(value))
     };
     text.split('&').filter(|text| !text.is_empty()).map(piece).collect()
+}
+
+/// These pairs as a query.
+pub(super) fn encode<'a>(pairs: impl Iterator<Item = &'a (String, String)>) -> String {
+    let pair = |(key, value): &(String, String)| format!("{}={}", escape(key), escape(value));
+    pairs.map(pair).collect::<Vec<_>>().join("&")
+}
+
+fn escape(text: &str) -> String {
+    let octet = |octet: u8| match octet {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => char::from(octet).to_string(),
+        _ => format!("%{octet:02X}"),
+    };
+    text.bytes().map(octet).collect()
 }
 
 /// `%xx` and `+` undone; a `%` that starts no escape stays, and what is no UTF-8 becomes U+FFFD.
@@ -37,6 +51,14 @@ fn hex(digit: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read_the_same() {
+        let pairs = [("a b".to_owned(), "1+2&3=4%é".to_owned()), ("c__gt".to_owned(), String::new())];
+        let text = encode(pairs.iter());
+        assert_eq!(text, "a%20b=1%2B2%263%3D4%25%C3%A9&c__gt=");
+        assert_eq!(decode(&text), pairs);
+    }
 
     #[test]
     fn escapes_are_undone_and_broken_ones_stay() {

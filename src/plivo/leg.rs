@@ -27,6 +27,17 @@ pub struct SipAuth {
     pub source: IpAddr,
 }
 
+impl Direction {
+    /// `inbound` or `outbound`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }
+    }
+}
+
 /// A leg. Times are wall-clock milliseconds since 1970, UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leg {
@@ -144,7 +155,7 @@ impl Leg {
     pub fn params(&self, moment: Moment<'_>) -> Vec<(String, String)> {
         let mut params = Params(Vec::with_capacity(24));
         let outbound = self.direction == Direction::Outbound;
-        params.put("Direction", if outbound { "outbound" } else { "inbound" });
+        params.put("Direction", self.direction.as_str());
         params.put("From", &self.from);
         params.put("To", &self.to);
         params.put("CallUUID", &self.call_uuid);
@@ -245,7 +256,8 @@ impl Params {
     }
 }
 
-fn time(unix_ms: u64, format: &str) -> String {
+/// A time in UTC.
+pub(super) fn time(unix_ms: u64, format: &str) -> String {
     let at = i64::try_from(unix_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::MAX);
     at.to_zoned(TimeZone::UTC).strftime(format).to_string()
 }

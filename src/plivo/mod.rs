@@ -11,6 +11,8 @@ pub mod account;
 #[cfg(feature = "sandbox")]
 mod canned;
 #[cfg(feature = "sandbox")]
+pub mod cdr;
+#[cfg(feature = "sandbox")]
 pub mod client;
 #[cfg(feature = "sandbox")]
 mod form;

@@ -5,6 +5,7 @@ use crate::plivo::sandbox::{FAULTS, Fault, MAGIC, NUMBERS, Reaches, digits};
 use clap::Args;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 /// `sipcall sandbox`.
@@ -65,6 +66,9 @@ pub struct SandboxArgs {
     /// Prints the environment that programs need to use it
     #[arg(long)]
     pub print_env: bool,
+    /// Places N of the API's calls a second, the others wait queued; Plivo does 2 [default: all at once]
+    #[arg(long, value_name = "N")]
+    pub cps: Option<NonZeroU32>,
     /// Makes what it makes up the same each time
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -83,6 +87,7 @@ Examples:
   sipcall sandbox --number +12025551234=busy --number +12025551235=sip:alice
   sipcall sandbox --fault stale-binding --fault second-proxy
   sipcall sandbox --app 1234=http://127.0.0.1:5000/answer --app-auth 1234=carrier:Secret123456
+  sipcall sandbox --cps 2 --seed 1
   sipcall sandbox --callee bob -- python3 make_call.py
 
 Magic destinations, as sip:echo@phone.plivo.com, and numbers:

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
 use super::fault::Fault;
@@ -226,23 +227,78 @@ impl SandboxEvent {
     }
 }
 
+impl SandboxEvent {
+    /// What it is, in snake case, and its fields: durations in milliseconds, a webhook as in `sipcall.call/1`.
+    #[must_use]
+    pub fn json(&self) -> (&'static str, Map<String, Value>) {
+        let ms = |length: &Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+        let (kind, value) = match self {
+            Self::Registered { user, contact, expires } => {
+                ("registered", json!({ "user": user, "contact": contact, "expires_ms": ms(expires) }))
+            }
+            Self::Unregistered { user } => ("unregistered", json!({ "user": user })),
+            Self::Began { direction, from, to, .. } => {
+                ("began", json!({ "direction": direction.as_str(), "from": from, "to": to }))
+            }
+            Self::Ringing { .. } => ("ringing", json!({})),
+            Self::Answered { direction, .. } => ("answered", json!({ "direction": direction.as_str() })),
+            Self::Webhook { webhook, .. } => ("webhook", json!({ "webhook": webhook.json() })),
+            Self::BadXml { error, .. } => ("bad_xml", json!({ "error": error })),
+            Self::Spoke { text, lasts, .. } => ("spoke", json!({ "text": text, "lasts_ms": ms(lasts) })),
+            Self::Played { url, lasts, .. } => ("played", json!({ "url": url, "lasts_ms": ms(lasts) })),
+            Self::Recorded { id, length, .. } => ("recorded", json!({ "recording_id": id, "length_ms": ms(length) })),
+            Self::Waits { lasts, .. } => ("waits", json!({ "lasts_ms": ms(lasts) })),
+            Self::XmlWarning { warning, .. } => ("xml_warning", json!({ "warning": warning })),
+            Self::SentKeys { keys, .. } => ("sent_keys", json!({ "keys": keys })),
+            Self::Listens { element, .. } => ("listens", json!({ "element": element })),
+            Self::Heard { kind, what, .. } => ("heard", json!({ "kind": kind, "what": what })),
+            Self::Message { from, to, text, .. } => ("message", json!({ "from": from, "to": to, "text": text })),
+            Self::Joined { with, .. } => ("joined", json!({ "with": with })),
+            Self::Silent { why, .. } => ("silent", json!({ "why": why })),
+            Self::NotBuilt { element, .. } => ("not_built", json!({ "element": element })),
+            Self::Ended { cause, source, .. } => (
+                "ended",
+                json!({
+                    "hangup_cause_code": cause.code, "hangup_cause_name": cause.name,
+                    "hangup_source": source.as_str(),
+                }),
+            ),
+            Self::Headers { passing, .. } => ("headers", json!({ "headers": passing.json() })),
+            Self::Faulted { fault, what } => ("faulted", json!({ "fault": fault.to_string(), "what": what })),
+            Self::Bypassed { what } => ("bypassed", json!({ "what": what })),
+        };
+        let mut object = match value {
+            Value::Object(object) => object,
+            _ => Map::new(),
+        };
+        if let Some(call_uuid) = self.call_uuid() {
+            object.insert("call_uuid".to_owned(), json!(call_uuid));
+        }
+        (kind, object)
+    }
+}
+
 /// Tells events and counts what goes past the edge.
 #[derive(Clone, Debug)]
 pub struct Tell {
     events: mpsc::Sender<SandboxEvent>,
+    journal: mpsc::Sender<SandboxEvent>,
     bypassed: Arc<AtomicU64>,
 }
 
 impl Tell {
-    /// A teller and who listens to it.
-    #[must_use]
-    pub fn new() -> (Self, mpsc::Receiver<SandboxEvent>) {
+    /// A teller, who listens to it, and who keeps what is told.
+    pub(super) fn new() -> (Self, mpsc::Receiver<SandboxEvent>, mpsc::Receiver<SandboxEvent>) {
         let (events, receiver) = mpsc::channel(WAITING);
-        (Self { events, bypassed: Arc::default() }, receiver)
+        let (journal, kept) = mpsc::channel(WAITING);
+        (Self { events, journal, bypassed: Arc::default() }, receiver, kept)
     }
 
     /// Tells one event, if anybody keeps up.
     pub(super) fn event(&self, event: SandboxEvent) {
+        if self.journal.try_send(event.clone()).is_err() {
+            tracing::debug!("an event is not kept");
+        }
         let _ = self.events.try_send(event);
     }
 

@@ -6,6 +6,7 @@
 //!                                                                 └─── UDP ── Network (simulated phones)
 //! ```
 
+mod directory;
 mod doorman;
 mod edge;
 mod event;
@@ -13,6 +14,7 @@ mod fault;
 mod gate;
 mod headers;
 mod http;
+mod journal;
 mod magic;
 mod network;
 mod phone;
@@ -29,6 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -45,7 +48,7 @@ pub use magic::{MAGIC, Magic, Mute, NUMBERS, Patience, Reaches, ReachesNobody, d
 pub use record::{Order, Take};
 pub use registrar::Endpoint;
 pub use report::{CallReport, Dropped, Webhook};
-pub use sound::{Sounding, What};
+pub use sound::{Aside, Sounding, Text, What};
 pub use switch::{Application, Ask, Numbers, Outlets, Purpose, Switch, SwitchConfig};
 
 use super::account::Credentials;
@@ -112,6 +115,8 @@ pub struct SandboxConfig {
     pub applications: BTreeMap<String, Application>,
     /// What goes wrong.
     pub faults: BTreeSet<Fault>,
+    /// Calls that the API places a second, the others wait; all at once if none. The platform's is 2.
+    pub cps: Option<NonZeroU32>,
     /// The source of everything random; the operating system's if none.
     pub seed: Option<[u8; 32]>,
 }
@@ -135,6 +140,7 @@ impl Default for SandboxConfig {
             patience: Patience::default(),
             applications: BTreeMap::new(),
             faults: BTreeSet::new(),
+            cps: None,
             seed: None,
         }
     }
@@ -236,10 +242,9 @@ impl Running {
         asked.await.unwrap_or(false)
     }
 
-    /// What `GET /sandbox.json` tells.
-    #[must_use]
-    pub fn describe(&self) -> serde_json::Value {
-        self.desk.describe()
+    /// What `GET /sandbox` tells.
+    pub async fn describe(&self) -> serde_json::Value {
+        self.desk.describe().await
     }
 
     /// Ends it and waits for its end.
@@ -282,16 +287,20 @@ fn start(config: SandboxConfig) -> io::Result<Running> {
     let network_at = network_driver.locals().first().map_or(sip, |(_, at)| *at);
     let (listener, http) = bind_http(config.http)?;
     let (answer, answer_xml) = answer_hook(config.answer, http);
-    let (tell, events) = Tell::new();
+    let (tell, events, noted) = Tell::new();
+    let (listen, listeners) = mpsc::channel(16);
     let (core, core_commands) = commands();
+    let webhooks = WebhookConfig { allow_net: config.allow_net, ..WebhookConfig::new(credentials.clone()) };
+    let webhooks = Webhooks::new(webhooks).map_err(io::Error::other)?;
     let desk = Desk {
         core: core.clone(),
         credentials: credentials.clone(),
         rules: config.rules,
-        endpoints: endpoints.clone(),
+        webhooks: webhooks.clone(),
         sip,
         http,
         tell: tell.clone(),
+        listen,
     };
     let (asks, asked) = mpsc::unbounded_channel();
     let switch = SwitchConfig {
@@ -303,13 +312,13 @@ fn start(config: SandboxConfig) -> io::Result<Running> {
         rules: config.rules,
         pace: config.pace,
         calls: CALLS,
+        cps: config.cps,
         recordings: format!("http://{}{}", reachable(http), http::RECORDINGS),
         numbers: Numbers { network: network_at, reached: config.numbers, verified: config.verified },
         patience: config.patience,
         applications: config.applications,
         faults: config.faults.clone(),
     };
-    let webhooks = WebhookConfig { allow_net: config.allow_net, ..WebhookConfig::new(credentials.clone()) };
     let domains = vec![DOMAIN.to_owned(), APP_DOMAIN.to_owned()];
     let (sounds, wanted) = mpsc::unbounded_channel();
     let parts = Parts {
@@ -327,9 +336,10 @@ fn start(config: SandboxConfig) -> io::Result<Running> {
         switch,
         asks,
         asked,
-        webhooks: Webhooks::new(webhooks).map_err(io::Error::other)?,
+        webhooks,
         listener,
         router: http::router(desk.clone(), answer_xml),
+        journal: (noted, listeners),
         tell,
         seed,
     };
@@ -372,6 +382,7 @@ struct Parts {
     webhooks: Webhooks,
     listener: std::net::TcpListener,
     router: axum::Router,
+    journal: (mpsc::Receiver<SandboxEvent>, mpsc::Receiver<journal::Listener>),
     tell: Tell,
     seed: Seed,
 }
@@ -403,6 +414,7 @@ impl Parts {
         let core = self.core_driver.run(make_core, self.core_commands);
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let http = axum::serve(listener, self.router).into_future();
+        let journal = journal::keep_journal(self.journal.0, self.journal.1);
         let callbacks = make_callbacks(self.webhooks, self.asked, self.core);
         let ended = tokio::select! {
             ended = core => ended.map(drop),
@@ -411,6 +423,7 @@ impl Parts {
             ended = http => ended,
             () = callbacks => Ok(()),
             () = sounds => Ok(()),
+            () = journal => Ok(()),
             _ = stopped => Ok(()),
         };
         drop(edge_handle);

@@ -37,9 +37,12 @@ pub(super) struct Binding {
     pub(super) contact: UriBuf,
     /// The way to it (RFC 3327), nearest hop first.
     pub(super) path: Vec<UriBuf>,
+    /// `User-Agent`, if it says what it is.
+    pub(super) user_agent: Option<String>,
+    /// When it ends.
+    pub(super) until: Instant,
     call_id: String,
     cseq: u32,
-    until: Instant,
 }
 
 /// What a REGISTER changed.
@@ -75,9 +78,31 @@ impl Registrar {
         self.endpoints.contains_key(user)
     }
 
+    /// An endpoint may register from now on.
+    pub(super) fn add(&mut self, endpoint: Endpoint) {
+        self.endpoints.insert(endpoint.user, Entry { password: endpoint.password, binding: None });
+    }
+
+    /// An endpoint proves itself with another password from now on. Its binding stays.
+    pub(super) fn set_password(&mut self, user: &str, password: String) {
+        if let Some(entry) = self.endpoints.get_mut(user) {
+            entry.password = password;
+        }
+    }
+
+    /// An endpoint is gone, and its binding with it.
+    pub(super) fn remove(&mut self, user: &str) {
+        self.endpoints.remove(user);
+    }
+
+    /// The password of an endpoint.
+    pub(super) fn password_of(&self, user: &str) -> Option<&str> {
+        self.endpoints.get(user).map(|entry| entry.password.as_str())
+    }
+
     /// What an endpoint proves itself with.
     pub(super) fn secret_of(&self, user: &str) -> Option<Secret> {
-        self.endpoints.get(user).map(|entry| Secret::Password(entry.password.clone()))
+        self.password_of(user).map(|password| Secret::Password(password.to_owned()))
     }
 
     /// Where an endpoint is now.
@@ -145,6 +170,7 @@ impl Registrar {
             entry.binding = Some(Binding {
                 contact: UriBuf::parse(&contact).map_err(|_| BAD)?,
                 path: path.clone(),
+                user_agent: request.text(HeaderId::UserAgent),
                 call_id: call_id.to_owned(),
                 cseq,
                 until: now + expires,

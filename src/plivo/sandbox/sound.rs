@@ -16,13 +16,15 @@ use super::record::{Beep, Order, Tape};
 use crate::call::Codec;
 use crate::call::digit::Step;
 use crate::id::{CallId, StreamId};
+use crate::media::FRAME;
 use crate::media::source::{Playlist, Sound, Tone};
-use crate::media::voice::Voice;
+use crate::media::voice::{Filled, Source, Voice};
 use crate::plivo::webhook::{Webhooks, shown};
+use crate::time::Duration;
 use crate::transport::{Handle, Media};
 
 /// A text takes a fraction of a second to be spoken to a pipe; a program that hangs is ended after so long.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Something that a call shall hear, or that shall be heard of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +72,66 @@ pub enum What {
     Alone,
     /// Nothing any more.
     Hush,
+    /// Something that is no step of the call's XML. Nobody is told how long it is.
+    Aside(Aside),
+    /// What it hears, and it is recorded beside that.
+    Tape(Order),
+    /// What it hears, and that recording is over.
+    TapeOver,
+}
+
+/// Texts and files, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aside {
+    /// What is heard.
+    pub parts: Vec<Text>,
+    /// For so long, where it is longer.
+    pub length: Option<Duration>,
+    /// Whether it begins again when it is over.
+    pub repeats: bool,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// A text in a language (`en-US`).
+    Speech {
+        /// The text.
+        text: String,
+        /// The language.
+        language: String,
+    },
+    /// The file at a URL.
+    File(String),
+}
+
+/// The sounds of an [`Aside`].
+#[derive(Debug)]
+struct Round {
+    sounds: Vec<Sound>,
+    /// The rest of this round.
+    playlist: Playlist,
+    repeats: bool,
+    /// Time that is left.
+    left: Option<Duration>,
+}
+
+impl Source for Round {
+    fn fill(&mut self, rate: u32, frame: &mut [i16]) -> Filled {
+        if let Some(left) = &mut self.left {
+            if left.is_zero() {
+                return Filled::Over;
+            }
+            *left = left.saturating_sub(FRAME);
+        }
+        match self.playlist.fill(rate, frame) {
+            Filled::Over if self.repeats => {
+                self.playlist = Playlist::new(self.sounds.iter().cloned());
+                self.playlist.fill(rate, frame)
+            }
+            filled => filled,
+        }
+    }
 }
 
 impl What {
@@ -95,8 +157,8 @@ pub(super) async fn make_sounds(
     let mut making: BTreeMap<CallId, AbortHandle> = BTreeMap::new();
     while let Some(Sounding { call, call_uuid, what }) = wanted.recv().await {
         making.retain(|_, made| !made.is_finished());
-        // Keys go beside what is heard.
-        if !matches!(what, What::Keys { .. })
+        // Keys go beside what is heard, and so does a tape.
+        if !matches!(what, What::Keys { .. } | What::Tape(_) | What::TapeOver)
             && let Some(old) = making.remove(&call)
         {
             old.abort();
@@ -107,6 +169,15 @@ pub(super) async fn make_sounds(
         let (media, webhooks, core, tell) = (media.clone(), webhooks.clone(), core.clone(), tell.clone());
         let made = tokio::spawn(async move {
             let sound = match &what {
+                What::Aside(aside) => {
+                    let why = match round(&webhooks, aside).await {
+                        Ok(round) => return play(&media, call, Voice::Source(Box::new(round))),
+                        Err(why) => why,
+                    };
+                    tell.event(SandboxEvent::Silent { call_uuid: call_uuid.clone(), why });
+                    core.send(move |core, now| core.command(now, |_, switch| switch.unheard(&call_uuid)));
+                    return;
+                }
                 What::Speech { text, language } => speech(text, language).await,
                 What::File(url) => file(&webhooks, url).await,
                 _ => return,
@@ -134,10 +205,11 @@ pub(super) async fn make_sounds(
 fn at_once(media: &Media, call: CallId, what: &What, core: &Handle<Core>) -> bool {
     let stream = StreamId::of(call);
     match what {
-        What::Speech { .. } | What::File(_) => return false,
+        What::Speech { .. } | What::File(_) | What::Aside(_) => return false,
         What::Echo => play(media, call, Voice::Echo),
         What::Tone => play(media, call, Voice::Source(Box::new(Tone::new(440)))),
-        What::Recording(order) => record(media, call, order, core.clone()),
+        What::Recording(order) | What::Tape(order) => record(media, call, order, core.clone()),
+        What::TapeOver => media.command(move |desk, _| desk.record(stream, None)),
         What::RecordingOver => end_recording(media, call),
         What::Beep => play(media, call, Voice::Source(Box::new(Beep::new()))),
         What::Hush => play(media, call, Voice::Silent),
@@ -185,6 +257,18 @@ fn end_recording(media: &Media, call: CallId) {
         // A key may come before the beep is over.
         desk.play(stream, Voice::Silent);
     });
+}
+
+async fn round(webhooks: &Webhooks, aside: &Aside) -> Result<Round, String> {
+    let mut sounds = Vec::with_capacity(aside.parts.len());
+    for part in &aside.parts {
+        sounds.push(match part {
+            Text::Speech { text, language } => speech(text, language).await?,
+            Text::File(url) => file(webhooks, url).await?,
+        });
+    }
+    let playlist = Playlist::new(sounds.iter().cloned());
+    Ok(Round { sounds, playlist, repeats: aside.repeats, left: aside.length })
 }
 
 /// A text as espeak-ng says it, or why nothing is heard.

@@ -13,6 +13,7 @@
 //! A call that ends before it is answered gets the status of its cause ([`Cause::status`]; 500 for an answer URL that
 //! fails), or 480 where the cause has none.
 
+mod api;
 mod application;
 mod destination;
 mod dial;
@@ -22,13 +23,14 @@ mod requests;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::doorman::{Doorman, Role};
 use super::event::{SandboxEvent, Tell};
 use super::fault::Fault;
-use super::headers::{Hop, Passing};
+use super::headers::Passing;
 use super::magic::{Mute, Patience, Says};
 use super::rate::{InboundRate, Lockout};
 use super::record::Shelf;
@@ -41,8 +43,7 @@ use crate::id::{CallId, IncomingId};
 use crate::plivo::causes::{self, Cause, Source};
 use crate::plivo::leg::{Direction, Ended, Leg, Moment};
 use crate::plivo::profile::APP_DOMAIN;
-use crate::plivo::request::{ApiError, CallRequest, Hook};
-use crate::plivo::rest::Placed;
+use crate::plivo::request::Hook;
 use crate::plivo::rules::RuleSet;
 use crate::plivo::script::{Action, Pace, Script};
 use crate::plivo::signature::nonce;
@@ -52,6 +53,7 @@ use crate::seed::Seed;
 use crate::time::{Duration, Epoch, Instant};
 use crate::timer::Deadlines;
 use crate::wire::{HeaderId, Message, Method, Status, UriBuf};
+use api::{Api, ByApi};
 pub use application::Application;
 pub use destination::Numbers;
 use dial::{Called, Dialing};
@@ -81,6 +83,8 @@ pub struct SwitchConfig {
     pub pace: Pace,
     /// Calls at once.
     pub calls: usize,
+    /// Calls that the API places a second; all at once if none.
+    pub cps: Option<NonZeroU32>,
     /// What the URL of a recording begins with; its `RecordingID` and `.wav` follow.
     pub recordings: String,
     /// The telephone network.
@@ -125,6 +129,8 @@ pub enum Purpose {
     Redirect,
     /// Its XML is heard while somebody is called: `confirmSound` and `dialMusic`.
     Aside,
+    /// Its XML takes over: the API has transferred the call.
+    Transfer,
     /// Nothing.
     Notice,
 }
@@ -135,6 +141,7 @@ impl Purpose {
         match self {
             Self::Action => (7012, 8012),
             Self::Redirect => (7014, 8014),
+            Self::Transfer => (7013, 8013),
             Self::Answer | Self::Fallback | Self::Aside | Self::Notice => (7011, 8011),
         }
     }
@@ -181,6 +188,7 @@ struct Live {
     answered_ms: Option<u64>,
     /// Why we are ending it.
     ending: Option<(Cause, Source)>,
+    by_api: ByApi,
     time_limit: Option<Duration>,
     /// When `time_limit` is over.
     limit: Option<Instant>,
@@ -188,7 +196,7 @@ struct Live {
 }
 
 impl Live {
-    const fn new(leg: Leg, line: Line) -> Self {
+    fn new(leg: Leg, line: Line) -> Self {
         Self {
             leg,
             line,
@@ -209,6 +217,7 @@ impl Live {
             aside: None,
             answered_ms: None,
             ending: None,
+            by_api: ByApi::default(),
             time_limit: None,
             limit: None,
             deadline: None,
@@ -251,6 +260,7 @@ pub struct Switch {
     recordings: BTreeMap<u128, Making>,
     shelf: Shelf,
     reports: Reports,
+    api: Api,
     outlets: Outlets,
 }
 
@@ -278,6 +288,7 @@ impl Switch {
             lockout: Lockout::default(),
             inbound: InboundRate::default(),
             ids: seed.split(),
+            api: Api::new(seed.split(), config.endpoints.iter().map(|endpoint| endpoint.user.as_str())),
             seed,
             epoch,
             live: BTreeMap::new(),
@@ -307,50 +318,6 @@ impl Switch {
     /// Sends the report of that call once nothing more will come. `answer` is dropped for a call that nobody knows.
     pub fn wait(&mut self, call_uuid: &str, answer: oneshot::Sender<CallReport>) {
         self.reports.wait(call_uuid, answer);
-    }
-
-    /// Places the calls of one request to the API.
-    ///
-    /// # Errors
-    /// [`ApiError`] when none is placed. A call that fails later tells so by its hangup callback.
-    pub fn place(&mut self, agent: &mut Agent, now: Instant, request: &CallRequest) -> Result<Placed, ApiError> {
-        if self.live.len().saturating_add(request.to.len()) > self.config.calls {
-            return Err(ApiError::TooMany);
-        }
-        if let Some(to) = request.to.iter().find(|to| !self.may_call(to)) {
-            return Err(ApiError::Unverified(to.clone()));
-        }
-        let invalid = ApiError::Invalid { name: "from", wanted: "a number or a sip: URI" };
-        let from = self.caller_uri(&request.from).ok_or(invalid)?;
-        let request_uuids = request.to.iter().map(|to| self.place_one(agent, now, request, &from, to)).collect();
-        Ok(Placed { request_uuids })
-    }
-
-    fn place_one(&mut self, agent: &mut Agent, now: Instant, request: &CallRequest, from: &UriBuf, to: &str) -> String {
-        let request_uuid = self.uuid().1;
-        let leg = Leg {
-            request_uuid: request_uuid.clone(),
-            caller_name: request.caller_name.clone(),
-            headers: request.sip_headers.headers.clone(),
-            ..self.leg(now, Direction::Outbound, request.from.trim_start_matches('+'), to)
-        };
-        let ring_limit = request.hangup_on_ring.map_or(request.ring_timeout, |at| at.min(request.ring_timeout));
-        let placed = self.place_leg(agent, now, &leg, from, Some(ring_limit));
-        let mut live = Live::new(leg, placed.map_or(Line::None, Line::Call));
-        live.answer = Some(request.answer.clone());
-        live.fallback.clone_from(&request.fallback);
-        live.ring.clone_from(&request.ring);
-        live.hangup.clone_from(&request.hangup);
-        live.dropped = request.sip_headers.dropped.iter().map(Dropped::from).collect();
-        live.time_limit = Some(request.time_limit);
-        let asked = Passing::of_leg(Hop::Api, &live.leg, &live.dropped);
-        live.carried = Some(Passing::of_leg(Hop::Callee(to.to_owned()), &live.leg, &[]));
-        let id = self.begin(live);
-        self.pass(id, asked);
-        if let Err(cause) = placed {
-            self.finish(agent, now, id, cause, Source::Plivo);
-        }
-        request_uuid
     }
 
     /// Calls whom an outbound leg names, with its headers. Why nobody can be called is the cause of its end.
@@ -410,7 +377,12 @@ impl Switch {
             Purpose::Notice => {}
             Purpose::Aside => self.heard_aside(agent, now, id, exchange),
             _ if exchange.is_success() => match xml::parse(&exchange.body) {
-                Ok(document) => self.read(agent, now, id, document),
+                Ok(document) => {
+                    if purpose == Purpose::Transfer {
+                        self.make_way(id);
+                    }
+                    self.read(agent, now, id, document);
+                }
                 Err(error) => {
                     let cause = match error.cause() {
                         causes::INVALID_ANSWER_XML => by_code(purpose.causes().1),
@@ -563,6 +535,8 @@ impl Switch {
             Line::Call(call) => drop(self.by_call.remove(&call)),
             Line::None => {}
         }
+        self.keep_record(&live, ended);
+        self.make_room(now);
         let call_uuid = live.leg.call_uuid.clone();
         self.reports.change(&call_uuid, |report| report.end = Some((cause, source)));
         self.outlets.tell.event(SandboxEvent::Ended { call_uuid, cause, source });
@@ -615,6 +589,7 @@ impl Switch {
             learn_to(&mut live.leg, response);
             live.limit = live.time_limit.map(|limit| now + limit);
             self.set_deadline(id);
+            self.press_keys(id);
             self.ask_answer(id);
             self.called_answers(agent, now, id);
         } else if live.dialing.as_ref().is_some_and(|dialing| dialing.has_winner()) {
@@ -662,7 +637,9 @@ impl App for Switch {
                 }
             }
             Event::Media { call, event: MediaEvent::Played } => {
-                if let Some(leg) = self.by_call.get(&call).copied() {
+                if let Some(leg) = self.by_call.get(&call).copied()
+                    && !self.api_heard(leg)
+                {
                     self.heard_all(agent, now, leg);
                 }
             }
@@ -707,10 +684,11 @@ impl App for Switch {
             self.dial_timeout(agent, now, id);
             self.run(agent, now, id);
         }
+        self.handle_queue(agent, now);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.next().map(|(at, _)| at)
+        self.deadlines.next().map(|(at, _)| at).into_iter().chain(self.poll_queue()).min()
     }
 }
 

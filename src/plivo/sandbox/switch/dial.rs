@@ -430,6 +430,26 @@ impl Switch {
         }
     }
 
+    /// A leg that was called goes on by itself, at the wish of somebody else. Who called it goes on after its dialling; with
+    /// `both`, something else takes that over.
+    pub(super) fn set_free(&mut self, agent: &mut Agent, now: Instant, id: LegId, both: bool) {
+        let ended_ms = self.epoch.unix_ms(now);
+        let Some(live) = self.live.get_mut(&id) else { return };
+        let (leg, answered_ms) = (live.leg.clone(), live.answered_ms);
+        let Some(called) = live.called.take() else { return };
+        self.make_heard(id, What::Alone);
+        if both {
+            if let Some(dialing) = self.live.get_mut(&called.by).and_then(|live| live.dialing.as_mut()) {
+                dialing.legs.retain(|leg| *leg != id);
+            }
+            return self.give_up_dial(agent, now, called.by);
+        }
+        let (cause, source) = (causes::NORMAL_HANGUP, Source::ApiRequest);
+        let ended = Ended { cause, source, answered_ms, ended_ms };
+        self.called_is_over(now, id, &leg, &called, &ended);
+        self.run(agent, now, called.by);
+    }
+
     /// A call that dials is over before its dialling: the action is told, and nothing follows.
     pub(super) fn abandon_dial(&mut self, id: LegId) {
         let Some(dialing) = self.part(id) else { return };

@@ -47,6 +47,35 @@ impl Switch {
         self.want(Sounding { call: line, call_uuid, what: What::Recording(order) });
     }
 
+    /// A recording begins that is no step of the call's XML, and says its name. None where there is one already.
+    pub(super) fn begin_tape(&mut self, call: LegId, record: Record) -> Option<u128> {
+        let (id, _) = self.uuid();
+        let live = self.live.get_mut(&call)?;
+        let Line::Call(line) = live.line else { return None };
+        if live.recording.is_some() || live.by_api.tape.is_some() {
+            return None;
+        }
+        live.by_api.tape = Some(id);
+        let order = Order { id, beep: record.beep, timeout: record.timeout, max_length: record.max_length };
+        let (leg, call_uuid) = (live.leg.clone(), live.leg.call_uuid.clone());
+        self.reports.change(&call_uuid, |report| report.open += 1);
+        self.recordings.insert(id, Making { call, leg, record, key: None });
+        self.want(Sounding { call: line, call_uuid, what: What::Tape(order) });
+        Some(id)
+    }
+
+    /// Ends the recording that a call is in, whose XML does not go on: its action is told and asked for nothing.
+    pub(super) fn cut_recording(&mut self, call: LegId) {
+        let Some(recording) = self.live.get(&call).and_then(|live| live.recording) else { return };
+        if let Some(making) = self.recordings.get_mut(&recording.id) {
+            making.record.redirect = false;
+        }
+        self.end_recording(call);
+        if let Some(live) = self.live.get_mut(&call) {
+            live.recording = None;
+        }
+    }
+
     /// The caller presses a key while it is recorded.
     pub(super) fn key_in_recording(&mut self, call: LegId, key: Digit) {
         let Some(recording) = self.live.get(&call).and_then(|live| live.recording) else { return };
@@ -72,9 +101,11 @@ impl Switch {
         let call_uuid = leg.call_uuid.clone();
         let name = uuid::Uuid::from_u128(id).to_string();
         let live = self.live.get_mut(&call);
+        let mut is_step = false;
         // The end of a call ends its recording, and may be told later than that.
         let goes_on = live.is_some_and(|live| {
-            live.recording = None;
+            is_step = live.recording.take_if(|recording| recording.id == id).is_some();
+            live.by_api.tape.take_if(|tape| *tape == id);
             let mut is_up = |line| agent.call(now, line).is_some_and(|call| !call.is_ending());
             live.ending.is_none() && matches!(live.line, Line::Call(line) if is_up(line))
         });
@@ -101,7 +132,7 @@ impl Switch {
             }
         }
         self.reports.change(&call_uuid, |report| report.open = report.open.saturating_sub(1));
-        if goes_on && !takes_over {
+        if goes_on && is_step && !takes_over {
             if let Some(script) = self.live.get_mut(&call).and_then(|live| live.script.as_mut()) {
                 script.resume(now);
             }

@@ -97,12 +97,13 @@ impl Switch {
         let ringing: Vec<_> = ringing.into_iter().map(|answer| answer.header("X-CallUUID", &leg.call_uuid)).collect();
         let mut live = Live::new(leg, Line::Incoming(id));
         live.dropped = dropped;
-        let (answer, hangup) = match application {
-            Some(application) => (application.answer, application.hangup),
-            None => (self.config.answer.clone(), self.config.hangup.clone()),
+        let asked = match (application, self.api.directory.application_of(user)) {
+            (Some(application), _) => (Some(application.answer), None, application.hangup),
+            (None, Some(own)) if own.answer.is_some() => (own.answer.clone(), own.fallback.clone(), own.hangup.clone()),
+            (None, _) => (Some(self.config.answer.clone()), None, self.config.hangup.clone()),
         };
         if magic.is_none() {
-            (live.answer, live.hangup) = (Some(answer), hangup);
+            (live.answer, live.fallback, live.hangup) = asked;
         }
         let leg = self.begin(live);
         self.pass(leg, carried);

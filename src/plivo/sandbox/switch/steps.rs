@@ -124,6 +124,7 @@ impl Switch {
     pub(super) fn sound(&mut self, now: Instant, id: LegId, what: What) {
         let Some(live) = self.live.get_mut(&id) else { return };
         let (Line::Call(call), call_uuid) = (live.line, live.leg.call_uuid.clone()) else { return };
+        live.by_api.hears = false;
         if let Some(script) = live.heard_script() {
             script.hold(now + SOUND_PATIENCE);
         }

@@ -25,7 +25,7 @@ impl World {
     }
 
     fn with<const N: usize>(faults: [Fault; N]) -> Self {
-        let (tell, _) = Tell::new();
+        let (tell, ..) = Tell::new();
         let domains = vec!["phone.plivo.com".into()];
         let config = EdgeConfig { core: addr(CORE), domains, connections: 2, faults: faults.into() };
         let mut edge = Edge::new(config, [7; 32], tell.clone());

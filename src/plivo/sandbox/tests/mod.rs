@@ -1,10 +1,12 @@
 //! The edge by itself, and the whole sandbox over real sockets on the loopback.
 
+mod api;
 mod applications;
 mod callees;
 mod causes;
 mod dial;
 mod edge;
+mod events;
 mod faults;
 mod flow;
 mod headers;

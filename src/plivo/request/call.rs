@@ -1,25 +1,14 @@
-//! `POST /v1/Account/{auth_id}/Call/`: from the request's body to a call that can be placed. Pure.
+//! `POST /v1/Account/{auth_id}/Call/`: from its parameters to a call that can be placed. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::form;
-use super::rules::{self, Held, RuleSet};
-use super::signature::Method;
+use super::{ApiError, Fields, Hook};
+use crate::call::digit::Step;
+use crate::plivo::rules::{self, Held, RuleSet};
 
 /// The most destinations of one request.
 pub const MAX_DESTINATIONS: usize = 1_000;
-/// The longest call, in seconds.
-const MAX_CALL_SECONDS: u64 = 24 * 60 * 60;
-
-/// Where an application is called, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hook {
-    /// An http or https URL.
-    pub url: String,
-    /// GET or POST.
-    pub method: Method,
-}
 
 /// A call, or several, that the API was asked to place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,109 +35,89 @@ pub struct CallRequest {
     pub ring_timeout: Duration,
     /// Ends the call so long after ringing began.
     pub hangup_on_ring: Option<Duration>,
-    /// Digits to send after the answer.
-    pub send_digits: Option<String>,
-    /// The names of parameters that are not built here.
-    pub not_built: Vec<String>,
+    /// Keys to press after the answer.
+    pub send_digits: Vec<Step>,
+    /// The call to which this one belongs.
+    pub parent: Option<Parent>,
+    /// The names of parameters that change nothing here: those that are not known, and `sip_auth_username`, for nobody
+    /// who is called here asks for it.
+    pub left_out: Vec<String>,
 }
 
-/// Why the API refuses a request. The message is the `error` of Plivo's body.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ApiError {
-    /// 400: a parameter is missing.
-    #[error("{0} parameter not present")]
-    Missing(&'static str),
-    /// 400: a parameter cannot be used.
-    #[error("{name} parameter is not valid: {wanted}")]
-    Invalid {
-        /// The parameter.
-        name: &'static str,
-        /// What to write.
-        wanted: &'static str,
-    },
-    /// 400: the body cannot be read.
-    #[error("request body is not valid: send a JSON object or a form")]
-    Body,
-    /// 401: no credentials, or wrong ones.
-    #[error("authentication failed: check the auth id and auth token")]
-    Unauthorized,
-    /// 403: a trial account may not call that number.
-    #[error("trial accounts call verified numbers only: {0} is not verified")]
-    Unverified(String),
-    /// 404: no such thing.
-    #[error("{0} not found")]
-    NotFound(&'static str),
-    /// 405: not with this method.
-    #[error("method not allowed")]
-    Method,
-    /// 429: too much at once.
-    #[error("too many requests: try again later")]
-    TooMany,
+/// `parent_call_uuid`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// A `CallUUID`.
+    pub call_uuid: String,
+    /// `error_if_parent_not_found`, by default false: without such a call nothing is placed.
+    pub required: bool,
 }
 
-impl ApiError {
-    /// The HTTP status.
-    #[must_use]
-    pub const fn status(&self) -> u16 {
-        match self {
-            Self::Missing(_) | Self::Invalid { .. } | Self::Body => 400,
-            Self::Unauthorized => 401,
-            Self::Unverified(_) => 403,
-            Self::NotFound(_) => 404,
-            Self::Method => 405,
-            Self::TooMany => 429,
-        }
-    }
-}
-
-/// Parameters that change nothing here at the values the SDKs send unasked, or that are read below.
-const KNOWN: [&str; 20] = [
-    "from",
-    "to",
-    "answer_url",
+/// Parameters that are read. Of the `machine_detection` ones only the values are checked, for a phone here is never a
+/// machine; and digits are sent after the answer also with `send_on_preanswer`.
+const KNOWN: [&str; 32] = [
     "answer_method",
-    "ring_url",
-    "ring_method",
-    "hangup_url",
-    "hangup_method",
-    "fallback_url",
-    "fallback_method",
+    "answer_url",
+    "call_type",
+    "callback_method",
+    "callback_url",
     "caller_name",
+    "error_if_parent_not_found",
+    "fallback_method",
+    "fallback_url",
+    "from",
+    "hangup_method",
+    "hangup_on_ring",
+    "hangup_url",
+    "machine_detection",
+    "machine_detection_initial_greeting",
+    "machine_detection_initial_silence",
+    "machine_detection_maximum_speech_length",
+    "machine_detection_maximum_words",
+    "machine_detection_method",
+    "machine_detection_silence",
+    "machine_detection_time",
+    "machine_detection_url",
+    "parent_call_uuid",
+    "ring_method",
+    "ring_timeout",
+    "ring_url",
+    "send_digits",
+    "send_on_preanswer",
+    "sip_auth_password",
     "sip_headers",
     "time_limit",
-    "ring_timeout",
-    "hangup_on_ring",
-    "send_digits",
-    "machine_detection_time",
-    "machine_detection_method",
-    "error_if_parent_not_found",
-    "call_type",
+    "to",
 ];
 
 impl CallRequest {
-    /// Reads the body of a request; `content_type` tells JSON from a form.
+    /// Reads the parameters of a request.
     ///
     /// # Errors
     /// [`ApiError`], all of them 400.
-    pub fn parse(content_type: &str, body: &[u8], rules: RuleSet) -> Result<Self, ApiError> {
-        let fields = Fields(fields(content_type, body)?);
+    pub fn read(fields: &Fields, rules: RuleSet) -> Result<Self, ApiError> {
         let from = fields.wanted("from")?.to_owned();
         let to = destinations(fields.wanted("to")?)?;
         if to.contains(&from) {
             return Err(ApiError::Invalid { name: "to", wanted: "source and destination cannot overlap" });
         }
-        fields.wanted("answer_url")?;
-        let Some(answer) = fields.hook("answer_url", "answer_method")? else {
-            return Err(ApiError::Missing("answer_url"));
-        };
+        let answer = fields.hook("answer_url", "answer_method")?.ok_or(ApiError::Missing("answer_url"))?;
         let sip_headers = rules::parse_sip_headers(fields.value("sip_headers").unwrap_or_default(), rules)
             .map_err(|_| ApiError::Invalid { name: "sip_headers", wanted: "write NAME=VALUE,NAME=VALUE" })?;
-        let caller_name = fields.value("caller_name").map(ToOwned::to_owned);
-        if caller_name.as_ref().is_some_and(|name| name.chars().count() > 50) {
-            return Err(ApiError::Invalid { name: "caller_name", wanted: "at most 50 characters" });
+        let caller_name = fields.text("caller_name", 1..=50, "at most 50 characters")?;
+        if caller_name.as_ref().is_some_and(|name| name.contains(char::is_control)) {
+            return Err(ApiError::Invalid { name: "caller_name", wanted: "text without control characters" });
         }
-        let not_built = fields.0.keys().filter(|name| !KNOWN.contains(&name.as_str())).cloned().collect();
+        check_machine_detection(fields)?;
+        check_sip_auth(fields)?;
+        fields.flag("send_on_preanswer")?;
+        match fields.value("call_type") {
+            None | Some("voice") => {}
+            Some("whatsapp") => return Err(ApiError::NotBuilt("call_type whatsapp")),
+            Some(_) => return Err(ApiError::Invalid { name: "call_type", wanted: "voice" }),
+        }
+        let required = fields.flag("error_if_parent_not_found")?.unwrap_or(false);
+        let parent = fields.value("parent_call_uuid");
         Ok(Self {
             from,
             to,
@@ -161,25 +130,42 @@ impl CallRequest {
             time_limit: fields.seconds("time_limit")?.unwrap_or(Duration::from_secs(14_400)),
             ring_timeout: fields.seconds("ring_timeout")?.unwrap_or(Duration::from_secs(120)),
             hangup_on_ring: fields.seconds("hangup_on_ring")?,
-            send_digits: fields.value("send_digits").map(ToOwned::to_owned),
-            not_built,
+            send_digits: fields.value("send_digits").map_or(Ok(Vec::new()), |text| keys("send_digits", text))?,
+            parent: parent.map(|call_uuid| Parent { call_uuid: call_uuid.to_owned(), required }),
+            left_out: fields.names().filter(|name| !KNOWN.contains(name)).map(ToOwned::to_owned).collect(),
         })
     }
 }
 
-fn fields(content_type: &str, body: &[u8]) -> Result<BTreeMap<String, String>, ApiError> {
-    if content_type.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
-        let text = std::str::from_utf8(body).map_err(|_| ApiError::Body)?;
-        return Ok(form::decode(text).into_iter().collect());
+fn check_machine_detection(fields: &Fields) -> Result<(), ApiError> {
+    const NAME: &str = "machine_detection";
+    if !matches!(fields.value(NAME), None | Some("true" | "false" | "hangup")) {
+        return Err(ApiError::Invalid { name: NAME, wanted: "true or hangup" });
     }
-    let object: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(body).map_err(|_| ApiError::Body)?;
-    let flat = object.into_iter().filter_map(|(name, value)| match value {
-        serde_json::Value::Null => None,
-        serde_json::Value::String(text) => Some((name, text)),
-        other => Some((name, other.to_string())),
-    });
-    Ok(flat.collect())
+    fields.hook("machine_detection_url", "machine_detection_method")?;
+    fields.number("machine_detection_time", 2_000..=10_000, "milliseconds from 2000 to 10000")?;
+    fields.number("machine_detection_maximum_speech_length", 1_000..=6_000, "milliseconds from 1000 to 6000")?;
+    fields.number("machine_detection_initial_silence", 2_000..=10_000, "milliseconds from 2000 to 10000")?;
+    Ok(())
+}
+
+fn check_sip_auth(fields: &Fields) -> Result<(), ApiError> {
+    const NAME: &str = "sip_auth_username";
+    const PASSWORD: &str = "sip_auth_password";
+    match (fields.value(NAME), fields.text(PASSWORD, 8..=128, "8 to 128 characters")?) {
+        (Some(_), None) => Err(ApiError::Missing(PASSWORD)),
+        (None, Some(_)) => Err(ApiError::Missing(NAME)),
+        (None, None) | (Some(_), Some(_)) => Ok(()),
+    }
+}
+
+/// Keys as the API has them: `1234`, `w` and `W` to wait, and `@` with the length of a tone in milliseconds. That
+/// length is read and not kept: keys here are pressed for as long as keys of [`Step`] are.
+pub(super) fn keys(name: &'static str, text: &str) -> Result<Vec<Step>, ApiError> {
+    let (digits, length) = text.split_once('@').map_or((text, None), |(digits, length)| (digits, Some(length)));
+    let good = length.is_none_or(|length| length.parse::<u32>().is_ok_and(|ms| ms > 0));
+    let steps = Step::parse(digits).ok().filter(|_| good);
+    steps.ok_or(ApiError::Invalid { name, wanted: "at most 128 of 0-9 * # w W, and @ with milliseconds" })
 }
 
 fn destinations(text: &str) -> Result<Vec<String>, ApiError> {
@@ -193,47 +179,16 @@ fn destinations(text: &str) -> Result<Vec<String>, ApiError> {
     Err(ApiError::Invalid { name: "to", wanted })
 }
 
-struct Fields(BTreeMap<String, String>);
-
-impl Fields {
-    /// An empty value counts as none, as in a form that leaves a field blank.
-    fn value(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
-    }
-
-    fn wanted(&self, name: &'static str) -> Result<&str, ApiError> {
-        self.value(name).ok_or(ApiError::Missing(name))
-    }
-
-    fn hook(&self, name: &'static str, method_name: &'static str) -> Result<Option<Hook>, ApiError> {
-        let Some(url) = self.value(name) else { return Ok(None) };
-        let starts = |scheme: &str| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-        if !starts("http://") && !starts("https://") {
-            return Err(ApiError::Invalid { name, wanted: "a URL that starts with http:// or https://" });
-        }
-        let method = self.value(method_name).map_or(Some(Method::Post), Method::parse);
-        let method = method.ok_or(ApiError::Invalid { name: method_name, wanted: "GET or POST" })?;
-        Ok(Some(Hook { url: url.to_owned(), method }))
-    }
-
-    fn seconds(&self, name: &'static str) -> Result<Option<Duration>, ApiError> {
-        let Some(text) = self.value(name) else { return Ok(None) };
-        match text.parse() {
-            Ok(seconds @ 1..=MAX_CALL_SECONDS) => Ok(Some(Duration::from_secs(seconds))),
-            _ => Err(ApiError::Invalid { name, wanted: "whole seconds from 1 to 86400" }),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plivo::signature::Method;
 
     const JSON: &str = "application/json";
     const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 
     fn parse(content_type: &str, body: &str) -> Result<CallRequest, ApiError> {
-        CallRequest::parse(content_type, body.as_bytes(), RuleSet::Guide)
+        CallRequest::read(&Fields::read("", content_type, body.as_bytes())?, RuleSet::Guide)
     }
 
     #[test]
@@ -252,7 +207,7 @@ mod tests {
         assert_eq!((header.name.as_str(), header.value.as_str()), ("X-PH-Test", "Sample"));
         assert_eq!(request.time_limit, Duration::from_secs(14_400));
         assert_eq!(request.ring_timeout, Duration::from_secs(120));
-        assert_eq!(request.not_built, Vec::<String>::new());
+        assert_eq!(request.left_out, Vec::<String>::new());
     }
 
     #[test]
@@ -265,7 +220,7 @@ mod tests {
         assert_eq!(request.hangup, Some(Hook { url: "http://h/h".into(), method: Method::Get }));
         assert_eq!((request.sip_headers.headers.len(), request.sip_headers.dropped.len()), (1, 1));
         assert_eq!(request.time_limit, Duration::from_secs(5));
-        assert_eq!(request.not_built, ["record"]);
+        assert_eq!(request.left_out, ["record"]);
         assert_eq!(request.caller_name, None);
     }
 
@@ -285,6 +240,18 @@ mod tests {
             ("time_limit=86401", "time_limit parameter is not valid"),
             ("ring_timeout=soon", "ring_timeout parameter is not valid"),
             ("sip_headers=Test", "sip_headers parameter is not valid"),
+            ("send_digits=12x", "send_digits parameter is not valid"),
+            ("send_digits=12@soon", "send_digits parameter is not valid"),
+            ("machine_detection=maybe", "machine_detection parameter is not valid"),
+            ("machine_detection_time=1999", "machine_detection_time parameter is not valid"),
+            ("machine_detection_url=h", "machine_detection_url parameter is not valid"),
+            ("sip_auth_username=bob", "sip_auth_password parameter not present"),
+            ("sip_auth_username=bob&sip_auth_password=1234567", "sip_auth_password parameter is not valid"),
+            ("sip_auth_password=12345678", "sip_auth_username parameter not present"),
+            ("error_if_parent_not_found=yes", "error_if_parent_not_found parameter is not valid"),
+            ("caller_name=a%0D%0Ab", "caller_name parameter is not valid"),
+            ("call_type=fax", "call_type parameter is not valid"),
+            ("call_type=whatsapp", "not built in this sandbox"),
         ];
         for (body, expected) in table {
             let body =
@@ -295,9 +262,21 @@ mod tests {
         }
         let name = format!("{good}caller_name={}", "a".repeat(51));
         assert!(parse(FORM, &name).is_err());
-        for body in ["", "[]", "{", "from=1"] {
+        for body in ["[]", "{", "from=1"] {
             assert_eq!(parse(JSON, body), Err(ApiError::Body), "{body}");
         }
+    }
+
+    #[test]
+    fn keys_and_parents_are_read_and_what_changes_nothing_is_named() {
+        let body = "from=1&to=2&answer_url=http://h/&send_digits=1wW23@1000&parent_call_uuid=p\
+                    &error_if_parent_not_found=true&sip_auth_username=bob&sip_auth_password=12345678\
+                    &machine_detection=hangup&send_on_preanswer=true&call_type=voice";
+        let request = parse(FORM, body).unwrap();
+        assert_eq!(request.send_digits, Step::parse("1wW23").unwrap());
+        assert_eq!(request.parent, Some(Parent { call_uuid: "p".into(), required: true }));
+        assert!(!format!("{request:?}").contains("12345678"));
+        assert_eq!(request.left_out, ["sip_auth_username"]);
     }
 
     #[test]
