@@ -190,7 +190,7 @@ impl Switch {
             Some(from) => self.place_leg(agent, now, &leg, &from, timeout),
         };
         let mut live = Live::new(leg, placed.map_or(Line::None, Line::Call));
-        live.carried = Some(Passing::of_leg(Hop::Callee(target.to.clone()), &live.leg, &[]));
+        live.carried = Some(Passing::of_leg(Hop::Callee(target.to.clone()), &live.leg, &dropped));
         live.called = Some(Box::new(Called {
             by,
             by_leg: by_leg.clone(),
