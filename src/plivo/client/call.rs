@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::request::Params;
-use crate::plivo::request::{ApiError, CallRequest, Fields, Hook};
+use crate::plivo::request::{ApiError, CallRequest, Hook};
 use crate::plivo::rules::{self, Broken, PREFIX, RuleSet};
 
 /// A call that the platform shall place. What is none is Plivo's default.
@@ -172,13 +172,9 @@ impl NewCall {
             put.text("sip_auth_password", Some(password));
         }
         put.text("call_type", self.call_type.map(CallType::as_str));
-        // What the platform holds a request to is asked before it leaves; what the sandbox has not, Plivo may have.
-        let body = Value::Object(put.0.clone()).to_string();
-        let fields = Fields::read("", "application/json", body.as_bytes())?;
-        match CallRequest::read(&fields, RuleSet::None) {
-            Ok(_) | Err(ApiError::NotBuilt(_)) => Ok(put.0),
-            Err(error) => Err(error.into()),
-        }
+        // What the platform holds a request to is asked before it leaves.
+        CallRequest::parse("application/json", Value::Object(put.0.clone()).to_string().as_bytes(), RuleSet::None)?;
+        Ok(put.0)
     }
 }
 

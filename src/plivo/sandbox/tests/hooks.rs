@@ -2,7 +2,7 @@
 
 use super::whole::{PATIENCE, answered_by, application_of, call_uuid, next, phone, sandbox};
 use crate::agent::Transport;
-use crate::plivo::request::{CallRequest, Fields, Hook};
+use crate::plivo::request::{CallRequest, Hook};
 use crate::plivo::rules::RuleSet;
 use crate::plivo::sandbox::{AnswerBy, CallReport, SandboxConfig, SandboxEvent};
 use crate::plivo::signature::Method;
@@ -53,8 +53,8 @@ async fn an_answer_url_is_tried_as_its_fragment_says_before_the_fallback_url_is_
         "from=14155550100&to=sip:bob@phone.plivo.com&answer_url={origin}/broken%23rc=2%26rp=4xx\
          &fallback_url={origin}/fallback&fallback_method=GET"
     );
-    let fields = Fields::read("", "application/x-www-form-urlencoded", body.as_bytes()).unwrap();
-    let request = CallRequest::read(&fields, RuleSet::Guide).unwrap();
+    let form = "application/x-www-form-urlencoded";
+    let request = CallRequest::parse(form, body.as_bytes(), RuleSet::Guide).unwrap();
     sandbox.place(request).await.unwrap();
     for path in ["/broken", "/broken", "/broken", "/fallback?"] {
         let asked = next(&origin, &sandbox.credentials.auth_token, &mut asked).await;
