@@ -291,6 +291,7 @@ pub(super) fn line(event: &SandboxEvent) -> (&'static str, String) {
         }
         SandboxEvent::Waits { lasts, .. } => ("waits", format!("{} s", lasts.as_secs())),
         SandboxEvent::Silent { why, .. } => ("sound", why.clone()),
+        SandboxEvent::Node { node, .. } => ("phlo", format!("at {node}")),
         SandboxEvent::NotBuilt { element, .. } => ("xml", format!("<{element}> is not built yet")),
         SandboxEvent::Ended { cause, source, .. } => {
             ("call", format!("ended: {} {} by {}", cause.code, cause.name, source.as_str()))

@@ -7,6 +7,7 @@ use super::guest::{answer_by, line};
 use super::output::Printer;
 use super::phone::{Unready, hang_ups, hung_up};
 use crate::plivo::account::Credentials;
+use crate::plivo::phlo::{Fault, Phlo};
 use crate::plivo::python::{SANDBOX_VARIABLE, SITECUSTOMIZE};
 use crate::plivo::request::Hook;
 use crate::plivo::sandbox::{Application, Endpoint, Running, Sandbox, SandboxConfig, SandboxEvent};
@@ -95,9 +96,21 @@ fn settings(args: &SandboxArgs, config: &Config) -> Result<SandboxConfig, Unread
         numbers: args.number.iter().cloned().collect(),
         verified: args.trial.then(|| args.verified.iter().cloned().collect()),
         cps: args.cps,
+        phlos: phlos(args)?,
         seed: args.seed.map(|seed| std::array::from_fn(|at| seed.to_le_bytes()[at % 8])),
         ..SandboxConfig::default()
     })
+}
+
+/// The PHLOs of the flags. One that cannot run is wrong usage.
+fn phlos(args: &SandboxArgs) -> Result<Vec<Phlo>, Unready> {
+    let read = |path: &PathBuf| {
+        let (phlo, faults) = super::phlo::read(path)?;
+        let told = |fault: &Fault| format!("--phlo: {}:{fault}", path.display());
+        let first = faults.iter().find(|fault| !fault.is_warning).map(told);
+        phlo.ok_or_else(|| Unready::new(Exit::Usage, first.unwrap_or_default()))
+    };
+    args.phlo.iter().map(read).collect()
 }
 
 /// The applications of the flags, by their id.
@@ -145,6 +158,9 @@ pub(super) fn introduce(running: &Running, environment_shown: bool, printer: &mu
     }
     for endpoint in &running.endpoints {
         printer.step("endpoint", &format!("{}, password {}", endpoint.user, endpoint.password));
+    }
+    for phlo in &running.phlos {
+        printer.step("phlo", &format!("{}, {}", phlo.id, phlo.name));
     }
     let user = running.endpoints.first().map_or("alice", |endpoint| endpoint.user.as_str());
     let http = running.http;

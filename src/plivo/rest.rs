@@ -93,6 +93,7 @@ impl Placed {
 /// The routes of the API.
 pub fn router<P: Platform>(platform: Arc<P>) -> Router {
     let spawned = Arc::new(Semaphore::new(SPAWNED));
+    let own = Arc::clone(&spawned);
     let api = async move |State(platform): State<Arc<P>>,
                           Path((auth_id, path)): Path<(String, String)>,
                           method: Method,
@@ -102,10 +103,19 @@ pub fn router<P: Platform>(platform: Arc<P>) -> Router {
         let asked = Asked { method, path, query: query.unwrap_or_default(), headers, body };
         answer(platform, &spawned, &auth_id, &asked).await
     };
+    let phlo =
+        async move |State(platform): State<Arc<P>>, Path(id): Path<String>, method: Method, headers: HeaderMap| {
+            let (query, body) = (String::new(), Bytes::new());
+            let auth_id = platform.credentials().auth_id.clone();
+            answer(platform, &own, &auth_id, &Asked { method, path: format!("phlo/{id}"), query, headers, body }).await
+        };
     Router::new()
         .route("/sandbox", get(describe::<P>))
         .route("/sandbox.json", get(describe::<P>))
-        .route("/v1/Account/{auth_id}/{*path}", any(api))
+        .route("/v1/Account/{auth_id}/{*path}", any(api.clone()))
+        // PHLOs have a host of their own.
+        .route("/v1/account/{auth_id}/{*path}", any(api))
+        .route("/v1/phlo/{*id}", get(phlo))
         .fallback(async |State(platform): State<Arc<P>>| refusal(&*platform, &ApiError::NotFound("resource")).await)
         .method_not_allowed_fallback(async |State(platform): State<Arc<P>>| {
             refusal(&*platform, &ApiError::Method).await
@@ -172,7 +182,7 @@ fn done(api_id: &str, result: Result<Answered, ApiError>) -> Response {
 
 fn with_id(mut body: Value, api_id: &str) -> Value {
     if let Value::Object(object) = &mut body {
-        object.insert("api_id".to_owned(), json!(api_id));
+        object.entry("api_id").or_insert_with(|| json!(api_id));
     }
     body
 }

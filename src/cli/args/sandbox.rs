@@ -48,6 +48,10 @@ pub struct SandboxArgs {
     /// What callers of that application have to prove (407). Repeatable
     #[arg(long, value_name = "APP_ID=USER:PASSWORD", requires = "app", value_parser = app_auth)]
     pub app_auth: Vec<(String, (String, String))>,
+    /// A PHLO: see `sipcall phlo check --help`. The first with an edge for incoming calls takes those of endpoints.
+    /// Repeatable
+    #[arg(long, value_name = "FILE")]
+    pub phlo: Vec<PathBuf>,
     /// What goes wrong: a name from the list below. Repeatable
     #[arg(long, value_name = "NAME", value_parser = fault)]
     pub fault: Vec<Fault>,
@@ -88,6 +92,7 @@ Examples:
   sipcall sandbox --fault stale-binding --fault second-proxy
   sipcall sandbox --app 1234=http://127.0.0.1:5000/answer --app-auth 1234=carrier:Secret123456
   sipcall sandbox --cps 2 --seed 1
+  sipcall sandbox --phlo flow.toml
   sipcall sandbox --callee bob -- python3 make_call.py
 
 Magic destinations, as sip:echo@phone.plivo.com, and numbers:

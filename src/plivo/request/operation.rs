@@ -67,6 +67,10 @@ pub enum Operation {
     UpdateApplication(String, ApplicationChange),
     /// `DELETE /Application/{id}/`.
     DeleteApplication(String, Removal),
+    /// `POST /v1/account/{auth_id}/phlo/{id}/`, with its payload.
+    RunPhlo(String, Fields),
+    /// `GET /v1/phlo/{id}/`.
+    Phlo(String),
 }
 
 impl Operation {
@@ -105,6 +109,11 @@ impl Operation {
                 "GET" => Ok(Self::Application((*id).to_owned())),
                 "POST" => Ok(Self::UpdateApplication((*id).to_owned(), ApplicationChange::read(fields)?)),
                 "DELETE" => Ok(Self::DeleteApplication((*id).to_owned(), Removal::read(fields)?)),
+                _ => Err(ApiError::Method),
+            },
+            ["phlo", id] => match method {
+                "POST" => Ok(Self::RunPhlo((*id).to_owned(), fields.clone())),
+                "GET" => Ok(Self::Phlo((*id).to_owned())),
                 _ => Err(ApiError::Method),
             },
             _ => Err(ApiError::NotFound("resource")),
@@ -155,7 +164,7 @@ impl Operation {
     /// it is where the recording is told.
     #[must_use]
     pub const fn may_be_async(&self) -> bool {
-        !matches!(self, Self::Record(..) | Self::StopRecording(_))
+        !matches!(self, Self::Record(..) | Self::StopRecording(_) | Self::RunPhlo(..) | Self::Phlo(_))
     }
 }
 

@@ -168,6 +168,15 @@ pub enum SandboxEvent {
         /// Its name.
         element: String,
     },
+    /// A call has come to a node of a PHLO.
+    Node {
+        /// The call.
+        call_uuid: String,
+        /// The PHLO.
+        phlo_id: String,
+        /// The node's name.
+        node: String,
+    },
     /// A call ended.
     Ended {
         /// The call.
@@ -221,6 +230,7 @@ impl SandboxEvent {
             | Self::Waits { call_uuid, .. }
             | Self::Silent { call_uuid, .. }
             | Self::NotBuilt { call_uuid, .. }
+            | Self::Node { call_uuid, .. }
             | Self::Headers { call_uuid, .. }
             | Self::Ended { call_uuid, .. } => Some(call_uuid),
         }
@@ -255,6 +265,7 @@ impl SandboxEvent {
             Self::Message { from, to, text, .. } => ("message", json!({ "from": from, "to": to, "text": text })),
             Self::Joined { with, .. } => ("joined", json!({ "with": with })),
             Self::Silent { why, .. } => ("silent", json!({ "why": why })),
+            Self::Node { phlo_id, node, .. } => ("node", json!({ "phlo_id": phlo_id, "node": node })),
             Self::NotBuilt { element, .. } => ("not_built", json!({ "element": element })),
             Self::Ended { cause, source, .. } => (
                 "ended",

@@ -52,6 +52,7 @@ pub use sound::{Aside, Sounding, Text, What};
 pub use switch::{Application, Ask, Numbers, Outlets, Purpose, Switch, SwitchConfig};
 
 use super::account::Credentials;
+use super::phlo::Phlo;
 use super::profile::{APP_DOMAIN, DOMAIN, PLIVO};
 use super::request::{ApiError, CallRequest, Hook};
 use super::rest::{Placed, Platform as _};
@@ -115,6 +116,8 @@ pub struct SandboxConfig {
     pub applications: BTreeMap<String, Application>,
     /// What goes wrong.
     pub faults: BTreeSet<Fault>,
+    /// The PHLOs. The first with an edge for incoming calls takes those of endpoints.
+    pub phlos: Vec<Phlo>,
     /// Calls that the API places a second, the others wait; all at once if none. The platform's is 2.
     pub cps: Option<NonZeroU32>,
     /// The source of everything random; the operating system's if none.
@@ -140,6 +143,7 @@ impl Default for SandboxConfig {
             patience: Patience::default(),
             applications: BTreeMap::new(),
             faults: BTreeSet::new(),
+            phlos: Vec::new(),
             cps: None,
             seed: None,
         }
@@ -178,6 +182,8 @@ pub struct Running {
     pub credentials: Credentials,
     /// The endpoints.
     pub endpoints: Vec<Endpoint>,
+    /// The PHLOs.
+    pub phlos: Vec<Arc<Phlo>>,
     /// What happens, told once; events are dropped when nobody keeps up.
     pub events: mpsc::Receiver<SandboxEvent>,
     desk: Desk,
@@ -303,6 +309,7 @@ fn start(config: SandboxConfig) -> io::Result<Running> {
         listen,
     };
     let (asks, asked) = mpsc::unbounded_channel();
+    let phlos: Vec<_> = config.phlos.into_iter().map(Arc::new).collect();
     let switch = SwitchConfig {
         domain: DOMAIN.to_owned(),
         auth_id: credentials.auth_id.clone(),
@@ -318,6 +325,7 @@ fn start(config: SandboxConfig) -> io::Result<Running> {
         patience: config.patience,
         applications: config.applications,
         faults: config.faults.clone(),
+        phlos: phlos.clone(),
     };
     let domains = vec![DOMAIN.to_owned(), APP_DOMAIN.to_owned()];
     let (sounds, wanted) = mpsc::unbounded_channel();
@@ -355,6 +363,7 @@ fn start(config: SandboxConfig) -> io::Result<Running> {
         http,
         credentials,
         endpoints,
+        phlos,
         events,
         desk,
         stop: Some(stop),

@@ -17,6 +17,7 @@ mod api;
 mod application;
 mod destination;
 mod dial;
+mod flow;
 mod listen;
 mod recording;
 mod requests;
@@ -24,6 +25,7 @@ mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -42,6 +44,7 @@ use crate::call::{CallRecord, MediaEvent, Outcome, Side};
 use crate::id::{CallId, IncomingId};
 use crate::plivo::causes::{self, Cause, Source};
 use crate::plivo::leg::{Direction, Ended, Leg, Moment};
+use crate::plivo::phlo::Phlo;
 use crate::plivo::profile::APP_DOMAIN;
 use crate::plivo::request::Hook;
 use crate::plivo::rules::RuleSet;
@@ -57,6 +60,7 @@ use api::{Api, ByApi};
 pub use application::Application;
 pub use destination::Numbers;
 use dial::{Called, Dialing};
+use flow::InFlow;
 use recording::{InRecording, Making};
 
 /// How much longer than it is a sound may take to be told as over.
@@ -95,6 +99,8 @@ pub struct SwitchConfig {
     pub applications: BTreeMap<String, Application>,
     /// What goes wrong.
     pub faults: BTreeSet<Fault>,
+    /// The PHLOs. The first with an edge for incoming calls takes those of endpoints.
+    pub phlos: Vec<Arc<Phlo>>,
 }
 
 /// A callback that somebody has to make, and to tell by [`Switch::hook_answered`].
@@ -185,6 +191,8 @@ struct Live {
     called: Option<Box<Called>>,
     /// What it hears beside its own document: `confirmSound` and `dialMusic`.
     aside: Option<Script>,
+    /// Where it is in a PHLO.
+    flow: Option<Box<InFlow>>,
     answered_ms: Option<u64>,
     /// Why we are ending it.
     ending: Option<(Cause, Source)>,
@@ -215,6 +223,7 @@ impl Live {
             dialing: None,
             called: None,
             aside: None,
+            flow: None,
             answered_ms: None,
             ending: None,
             by_api: ByApi::default(),
@@ -540,6 +549,7 @@ impl Switch {
         let call_uuid = live.leg.call_uuid.clone();
         self.reports.change(&call_uuid, |report| report.end = Some((cause, source)));
         self.outlets.tell.event(SandboxEvent::Ended { call_uuid, cause, source });
+        self.flow_over(agent, now, &live, cause);
         if let Some(called) = live.called {
             self.called_is_over(now, id, &live.leg, &called, &ended);
         }
@@ -591,6 +601,7 @@ impl Switch {
             self.set_deadline(id);
             self.press_keys(id);
             self.ask_answer(id);
+            self.flow_answered(agent, now, id);
             self.called_answers(agent, now, id);
         } else if live.dialing.as_ref().is_some_and(|dialing| dialing.has_winner()) {
             self.join(now, id);

@@ -100,7 +100,11 @@ impl Switch {
         let asked = match (application, self.api.directory.application_of(user)) {
             (Some(application), _) => (Some(application.answer), None, application.hangup),
             (None, Some(own)) if own.answer.is_some() => (own.answer.clone(), own.fallback.clone(), own.hangup.clone()),
-            (None, _) => (Some(self.config.answer.clone()), None, self.config.hangup.clone()),
+            (None, _) => {
+                live.flow = self.flow_of_endpoints(&live.leg.from, &live.leg.to).filter(|_| magic.is_none());
+                let answer = Some(self.config.answer.clone()).filter(|_| live.flow.is_none());
+                (answer, None, self.config.hangup.clone())
+            }
         };
         if magic.is_none() {
             (live.answer, live.fallback, live.hangup) = asked;
@@ -111,7 +115,10 @@ impl Switch {
             let _ = agent.respond(now, id, answer);
         }
         match magic.map(|manner| manner.then) {
-            None => self.ask_answer(leg),
+            None => {
+                self.ask_answer(leg);
+                self.flow_on(agent, now, leg);
+            }
             Some(Then::Ring) => {}
             Some(Then::Refuse(code)) => {
                 let cause = Cause { status: Some(code), ..causes::of_refusal(code) };

@@ -2,8 +2,9 @@
 
 use super::{LegId, Line, Live, Purpose, SOUND_MARGIN, Switch, by_code, dial};
 use crate::agent::Agent;
-use crate::plivo::causes::Source;
+use crate::plivo::causes::{self, Source};
 use crate::plivo::leg::{Moment, Told};
+use crate::plivo::phlo::Edge;
 use crate::plivo::sandbox::event::SandboxEvent;
 use crate::plivo::sandbox::sound::{Sounding, What};
 use crate::plivo::script::{Action, Pace, Script};
@@ -105,6 +106,7 @@ impl Switch {
             }
             Action::Message(xml::Sms { from, to, text }) => SandboxEvent::Message { call_uuid, from, to, text },
             Action::NotBuilt { element } => SandboxEvent::NotBuilt { call_uuid, element },
+            Action::Hangup { cause: causes::END_OF_XML } if self.flow_takes(agent, now, id, Edge::Completed) => return,
             Action::Hangup { cause } => return self.end(agent, now, id, cause, Source::AnswerXml),
         });
     }

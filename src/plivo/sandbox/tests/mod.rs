@@ -11,5 +11,6 @@ mod faults;
 mod flow;
 mod headers;
 mod hooks;
+mod phlo;
 mod record;
 mod whole;

@@ -122,6 +122,8 @@ impl Switch {
             Operation::SendDigits(uuid, digits) => self.send_digits(&uuid, &digits),
             Operation::Record(uuid, record) => self.record_call(&uuid, record),
             Operation::StopRecording(uuid) => self.stop_recording(&uuid),
+            Operation::RunPhlo(id, given) => self.run_phlo(agent, now, &id, &given),
+            Operation::Phlo(id) => self.phlo(&id),
             other => self.account(now, other),
         }
     }

@@ -136,14 +136,27 @@ impl Switch {
     fn launch(&mut self, agent: &mut Agent, now: Instant, waiting: Waiting) {
         let Waiting { leg, from, request } = waiting;
         let ring_limit = request.hangup_on_ring.map_or(request.ring_timeout, |at| at.min(request.ring_timeout));
-        let placed = self.place_leg(agent, now, &leg, &from, Some(ring_limit));
-        let call_uuid = leg.call_uuid.clone();
-        let mut live = live_of(leg, placed.map_or(Line::None, Line::Call), &request);
+        self.tell_left_out(&leg.call_uuid, &request);
+        self.set_out(agent, now, leg, &from, ring_limit, |leg, line| live_of(leg, line, &request));
+    }
+
+    /// Places the call of a leg, which becomes what `make` makes of it; or it is over at once.
+    pub(in super::super) fn set_out(
+        &mut self,
+        agent: &mut Agent,
+        now: Instant,
+        leg: Leg,
+        from: &UriBuf,
+        ring_limit: Duration,
+        make: impl FnOnce(Leg, Line) -> Live,
+    ) {
+        let placed = self.place_leg(agent, now, &leg, from, Some(ring_limit));
+        let mut live = make(leg, placed.map_or(Line::None, Line::Call));
         let asked = Passing::of_leg(Hop::Api, &live.leg, &live.dropped);
         live.carried = Some(Passing::of_leg(Hop::Callee(live.leg.to.clone()), &live.leg, &[]));
         let id = self.begin(live);
         self.pass(id, asked);
-        self.tell_left_out(&call_uuid, &request);
+        self.flow_begun(id);
         if let Err(cause) = placed {
             self.finish(agent, now, id, cause, Source::Plivo);
         }
