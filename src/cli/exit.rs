@@ -336,6 +336,8 @@ mod tests {
             Exit::Refused,
             Exit::Unwritten,
             Exit::TimedOut,
+            Exit::NoTls,
+            Exit::Untrusted,
             Exit::Credentials,
             Exit::NoSuchCallee,
             Exit::Busy,

@@ -46,7 +46,7 @@ fn json_has_the_keys_of_the_contract() {
         &call["media"],
         "codec ptime_ms direction srtp local remote_sdp remote_seen sent received round_trip_ms verdict explained probe",
     );
-    assert_keys(&call["plivo"], "call_uuid hangup_cause_code hangup_cause_name hangup_source by");
+    assert_keys(&call["plivo"], "call_uuid parent_call_uuid hangup_cause_code hangup_cause_name hangup_source by");
     assert_keys(&call["webhooks"][0], "event method url params status ms attempts dropped error notes");
     assert_eq!(call["auth"], serde_json::json!({ "rounds": 1, "realm": "phone.plivo.com", "algorithm": "MD5" }));
     assert_eq!(call["plivo"]["by"], "sandbox");
