@@ -1,8 +1,10 @@
-//! The two containers of the core: a [`Slab`] for what is walked, a [`Map`] for what is looked up.
+//! The containers of the core: a [`Slab`] for what is walked, a [`Map`] for what is looked up, [`Ends`] for what is kept
+//! to be read later.
 //!
 //! A map keyed by text that peers choose is hashed with a key from the agent's seed, so nobody outside can aim
 //! for collisions, and it cannot be iterated, so nothing can come to depend on an order that the seed decides.
 
+use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 
@@ -179,6 +181,71 @@ impl BuildHasher for Seeded {
 
     fn build_hasher(&self) -> Self::Hasher {
         std::hash::SipHasher::new_with_keys(self.0.0, self.0.1)
+    }
+}
+
+/// The first and the latest of many things within a bound, the middle left out: how something began and how it ended is
+/// what one looks for. Half of the bound is for each.
+#[derive(Clone, Debug)]
+pub struct Ends<T> {
+    most: usize,
+    most_octets: usize,
+    seen: u32,
+    head: End<T>,
+    tail: End<T>,
+}
+
+#[derive(Clone, Debug)]
+struct End<T> {
+    /// With its number and its octets.
+    things: VecDeque<(u32, usize, T)>,
+    octets: usize,
+}
+
+impl<T> Ends<T> {
+    /// Room for so many things that have so many octets in all.
+    #[must_use]
+    pub const fn new(most: usize, most_octets: usize) -> Self {
+        Self { most, most_octets, seen: 0, head: End::EMPTY, tail: End::EMPTY }
+    }
+
+    /// One more, of so many octets. What exceeds half the bound is left out at once.
+    pub fn push(&mut self, octets: usize, thing: T) {
+        let number = self.seen;
+        self.seen = self.seen.saturating_add(1);
+        if self.tail.things.is_empty() && self.has_room(&self.head, octets) {
+            return self.head.push(number, octets, thing);
+        }
+        if octets > self.most_octets / 2 {
+            return;
+        }
+        while !self.has_room(&self.tail, octets) && self.tail.pop() {}
+        self.tail.push(number, octets, thing);
+    }
+
+    /// What was kept, each with its number from 0; a gap means that some were left out there.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (u32, &T)> {
+        self.head.things.iter().chain(&self.tail.things).map(|(number, _, thing)| (*number, thing))
+    }
+
+    fn has_room(&self, end: &End<T>, octets: usize) -> bool {
+        end.things.len() < self.most / 2 && end.octets + octets <= self.most_octets / 2
+    }
+}
+
+impl<T> End<T> {
+    const EMPTY: Self = Self { things: VecDeque::new(), octets: 0 };
+
+    fn push(&mut self, number: u32, octets: usize, thing: T) {
+        self.octets += octets;
+        self.things.push_back((number, octets, thing));
+    }
+
+    /// Whether there was one.
+    fn pop(&mut self) -> bool {
+        let popped = self.things.pop_front();
+        self.octets -= popped.as_ref().map_or(0, |(_, octets, _)| *octets);
+        popped.is_some()
     }
 }
 

@@ -1,8 +1,8 @@
 //! The messages of a call on their way into the store: bounded, the beginning and the end kept.
 
 use crate::agent::Observed;
+use crate::table::Ends;
 use crate::time::Epoch;
-use std::collections::VecDeque;
 
 /// Messages kept of a call.
 pub(super) const MESSAGES: usize = 64;
@@ -30,56 +30,24 @@ pub struct StoredMessage {
     pub bytes: Vec<u8>,
 }
 
-/// Half of the bound holds the first messages, the other half the latest: how a call began and how it ended is what
-/// one looks for.
-#[derive(Debug, Default)]
-pub(super) struct Kept {
-    seen: u32,
-    head: Half,
-    tail: Half,
-}
+/// How a call began and how it ended.
+#[derive(Debug)]
+pub(super) struct Kept(Ends<Observed>);
 
-#[derive(Debug, Default)]
-struct Half {
-    messages: VecDeque<(u32, Observed)>,
-    octets: usize,
-}
-
-impl Half {
-    fn has_room(&self, message: &Observed) -> bool {
-        self.messages.len() < MESSAGES / 2 && self.octets + message.redacted.len() <= OCTETS / 2
-    }
-
-    fn push(&mut self, number: u32, message: Observed) {
-        self.octets += message.redacted.len();
-        self.messages.push_back((number, message));
-    }
-
-    fn pop(&mut self) {
-        let popped = self.messages.pop_front();
-        self.octets -= popped.map_or(0, |(_, message)| message.redacted.len());
+impl Default for Kept {
+    fn default() -> Self {
+        Self(Ends::new(MESSAGES, OCTETS))
     }
 }
 
 impl Kept {
     pub(super) fn push(&mut self, message: &Observed) {
-        let number = self.seen;
-        self.seen = self.seen.saturating_add(1);
-        if self.tail.messages.is_empty() && self.head.has_room(message) {
-            return self.head.push(number, message.clone());
-        }
-        if message.redacted.len() > OCTETS / 2 {
-            return;
-        }
-        while !self.tail.has_room(message) {
-            self.tail.pop();
-        }
-        self.tail.push(number, message.clone());
+        self.0.push(message.redacted.len(), message.clone());
     }
 
-    pub(super) fn into_rows(self, epoch: Epoch) -> impl Iterator<Item = StoredMessage> {
+    pub(super) fn rows(&self, epoch: Epoch) -> impl Iterator<Item = StoredMessage> {
         let origin_us = epoch.unix_ms(crate::time::Instant::ZERO).saturating_mul(1000);
-        self.head.messages.into_iter().chain(self.tail.messages).map(move |(number, message)| StoredMessage {
+        self.0.iter().map(move |(number, message)| StoredMessage {
             number,
             at_us: origin_us + u64::try_from(message.at.since_origin().as_micros()).unwrap_or(0),
             sent: message.sent,
@@ -116,7 +84,7 @@ pub(crate) mod tests {
         for at in 0..count {
             kept.push(&observed(at, true, &vec![b'x'; octets]));
         }
-        kept.into_rows(Epoch::default()).map(|message| message.number).collect()
+        kept.rows(Epoch::default()).map(|message| message.number).collect()
     }
 
     #[test]
@@ -142,6 +110,6 @@ pub(crate) mod tests {
         kept.push(&observed(0, true, b"first"));
         kept.push(&observed(1, false, &vec![b'x'; OCTETS / 2 + 1]));
         kept.push(&observed(2, true, b"last"));
-        assert_eq!(kept.into_rows(Epoch::default()).map(|message| message.number).collect::<Vec<_>>(), vec![0, 2]);
+        assert_eq!(kept.rows(Epoch::default()).map(|message| message.number).collect::<Vec<_>>(), vec![0, 2]);
     }
 }

@@ -267,7 +267,7 @@ impl Store {
             let mut already = None;
             for record in records {
                 let messages = self.messages.remove(&record.intent.id).unwrap_or_default();
-                if !end(step, run, record, messages)? {
+                if !end(step, run, record, &messages)? {
                     already.get_or_insert(record.intent.id);
                 }
             }
@@ -395,7 +395,7 @@ fn insert(step: &Transaction<'_>, run: &str, call: &CallJson, created_unix_ms: u
 }
 
 /// Writes down how a call ended; false when that is recorded already.
-fn end(step: &Transaction<'_>, run: &str, record: &CallRecord, messages: Kept) -> rusqlite::Result<bool> {
+fn end(step: &Transaction<'_>, run: &str, record: &CallRecord, messages: &Kept) -> rusqlite::Result<bool> {
     let json = CallJson::ended(record, &Told::default());
     if !update(step, &json)? {
         if exists(step, &json.id)? {
@@ -406,7 +406,7 @@ fn end(step: &Transaction<'_>, run: &str, record: &CallRecord, messages: Kept) -
     }
     let row: i64 = step.prepare_cached("SELECT row FROM call WHERE id = ?")?.query_row([&json.id], |row| row.get(0))?;
     let mut insert = step.prepare_cached("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
-    for m in messages.into_rows(record.epoch) {
+    for m in messages.rows(record.epoch) {
         let at_us = i64::try_from(m.at_us).unwrap_or(i64::MAX);
         insert.execute(params![row, m.number, at_us, m.sent, m.again, m.transport, m.local, m.peer, m.bytes])?;
     }
