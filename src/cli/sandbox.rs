@@ -152,6 +152,7 @@ fn write_ready(path: &Path, running: &Running) -> io::Result<()> {
 pub(super) fn introduce(running: &Running, environment_shown: bool, printer: &mut Printer) {
     printer.step("sip", &format!("{} (udp and tcp)", running.sip_udp));
     printer.step("http", &format!("http://{}", running.http));
+    printer.step("page", &format!("http://{}/", running.http));
     if !environment_shown {
         printer.step("auth id", &running.credentials.auth_id);
         printer.step("auth token", &running.credentials.auth_token);

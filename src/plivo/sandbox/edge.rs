@@ -22,6 +22,7 @@ use sha2::Sha256;
 
 use super::event::{SandboxEvent, Tell};
 use super::fault::Fault;
+use super::page::Party;
 use crate::agent::{FlowChange, FlowInfo, MediaReport, Need, Node, Refusal, Resolved, Transport, Unsent, Wakeup, Why};
 use crate::call::Reply;
 use crate::id::{CallId, FlowId, QueryId, StreamId};
@@ -118,6 +119,7 @@ impl Edge {
 
     fn receive(&mut self, flow: FlowId, from: Place, bytes: &[u8]) {
         let Ok(message) = MessageRef::parse(bytes) else { return };
+        self.tell.crossed(self.party(from), Party::Edge, from.transport, bytes);
         if self.config.faults.contains(&Fault::DuplicateRport) && message.is_request() && has_rport_twice(&message) {
             let what = format!("{} from {} is dropped: its Via has rport twice", method_of(&message), from.at);
             self.tell.event(SandboxEvent::Faulted { fault: Fault::DuplicateRport, what });
@@ -339,6 +341,12 @@ impl Edge {
         self.listeners.iter().filter(move |(own, _)| same(own))
     }
 
+    /// Who is at `place`.
+    fn party(&self, place: Place) -> Party {
+        let core = Place { transport: Transport::Udp, at: self.config.core };
+        if place == core { Party::Core } else { Party::Phone(place.at) }
+    }
+
     /// A place as text, with a proof that it was us who wrote it.
     fn token(&self, place: Place) -> String {
         let kind = if place.transport.is_reliable() { 't' } else { 'u' };
@@ -505,7 +513,12 @@ impl Node for Edge {
     }
 
     fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.outbox.pop()
+        let transmit = self.outbox.pop()?;
+        if let Some(flow) = self.flows.get(transmit.flow) {
+            let to = Place { transport: flow.transport, at: transmit.to };
+            self.tell.crossed(Party::Edge, self.party(to), to.transport, &transmit.bytes);
+        }
+        Some(transmit)
     }
 
     fn poll_need(&mut self) -> Option<Need> {

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
 use super::fault::Fault;
 use super::headers::Passing;
+use super::page::{Crossing, Party, Scribe};
 use super::report::Webhook;
+use crate::agent::Transport;
 use crate::plivo::causes::{Cause, Source};
 use crate::plivo::leg::Direction;
 use crate::time::Duration;
@@ -64,6 +67,8 @@ pub enum SandboxEvent {
         call_uuid: String,
         /// The exchange.
         webhook: Box<Webhook>,
+        /// The body of its answer, cut at 16 KiB.
+        reply: Bytes,
     },
     /// The application's XML cannot be used.
     BadXml {
@@ -294,15 +299,16 @@ impl SandboxEvent {
 pub struct Tell {
     events: mpsc::Sender<SandboxEvent>,
     journal: mpsc::Sender<SandboxEvent>,
+    book: Scribe,
     bypassed: Arc<AtomicU64>,
 }
 
 impl Tell {
-    /// A teller, who listens to it, and who keeps what is told.
-    pub(super) fn new() -> (Self, mpsc::Receiver<SandboxEvent>, mpsc::Receiver<SandboxEvent>) {
+    /// A teller who writes into the book of calls too, who listens to it, and who keeps what is told.
+    pub(super) fn new(book: Scribe) -> (Self, mpsc::Receiver<SandboxEvent>, mpsc::Receiver<SandboxEvent>) {
         let (events, receiver) = mpsc::channel(WAITING);
         let (journal, kept) = mpsc::channel(WAITING);
-        (Self { events, journal, bypassed: Arc::default() }, receiver, kept)
+        (Self { events, journal, book, bypassed: Arc::default() }, receiver, kept)
     }
 
     /// Tells one event, if anybody keeps up.
@@ -310,7 +316,13 @@ impl Tell {
         if self.journal.try_send(event.clone()).is_err() {
             tracing::debug!("an event is not kept");
         }
+        self.book.event(&event);
         let _ = self.events.try_send(event);
+    }
+
+    /// Tells that a message crossed a hop.
+    pub(super) fn crossed(&self, from: Party, to: Party, transport: Transport, bytes: &[u8]) {
+        self.book.crossed(Crossing { from, to }, transport, bytes);
     }
 
     /// Counts a request that went past the edge.

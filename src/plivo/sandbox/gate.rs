@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 
 use super::event::Tell;
 use super::magic::Mute;
+use super::page::Party;
 use super::switch::Switch;
 use crate::agent::{
-    Agent, FlowChange, FlowInfo, MediaReport, Need, Node, Refusal, Resolved, Unsent, UserAgent, Wakeup, Why,
+    Agent, FlowChange, FlowInfo, MediaReport, Need, Node, Refusal, Resolved, Transport, Unsent, UserAgent, Wakeup, Why,
 };
 use crate::call::Reply;
 use crate::id::{CallId, FlowId, QueryId, StreamId};
@@ -29,6 +30,8 @@ pub struct Gate<A> {
     within: UserAgent<A>,
     neighbours: Vec<SocketAddr>,
     tell: Tell,
+    /// Where it is, if it stands for the phones that the core server reaches without the edge.
+    phones: Option<SocketAddr>,
     refusals: Outbox,
     now: Instant,
 }
@@ -38,7 +41,14 @@ impl<A: Mute> Gate<A> {
     #[must_use]
     pub fn new(agent: Agent, app: A, neighbours: Vec<SocketAddr>, tell: Tell) -> Self {
         let within = UserAgent::new(agent, app);
-        Self { within, neighbours, tell, refusals: Outbox::default(), now: Instant::ZERO }
+        Self { within, neighbours, tell, phones: None, refusals: Outbox::default(), now: Instant::ZERO }
+    }
+
+    /// The same, with what it exchanges with the core server told as what a phone at `at` does.
+    #[must_use]
+    pub fn told_as_phone(mut self, at: SocketAddr) -> Self {
+        self.phones = Some(at);
+        self
     }
 
     /// Gives a command to agent and application.
@@ -71,6 +81,9 @@ impl<A: Mute> Node for Gate<A> {
     fn handle_datagram(&mut self, now: Instant, flow: FlowId, from: SocketAddr, bytes: &[u8]) {
         self.now = now;
         if self.neighbours.contains(&from) {
+            if let Some(phone) = self.phones {
+                self.tell.crossed(Party::Core, Party::Phone(phone), Transport::Udp, bytes);
+            }
             self.within.handle_datagram(now, flow, from, bytes);
         } else {
             self.refuse(flow, from, bytes);
@@ -107,7 +120,11 @@ impl<A: Mute> Node for Gate<A> {
     }
 
     fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.refusals.pop().or_else(|| self.within.poll_transmit())
+        let transmit = self.refusals.pop().or_else(|| self.within.poll_transmit())?;
+        if let Some(phone) = self.phones {
+            self.tell.crossed(Party::Phone(phone), Party::Core, Transport::Udp, &transmit.bytes);
+        }
+        Some(transmit)
     }
 
     fn poll_need(&mut self) -> Option<Need> {

@@ -17,6 +17,7 @@ mod http;
 mod journal;
 mod magic;
 mod network;
+mod page;
 mod phone;
 mod rate;
 mod record;
@@ -45,6 +46,7 @@ pub use fault::{FAULTS, Fault, UnknownFault};
 pub use gate::{Core, Gate};
 pub use headers::{Hop, Passing};
 pub use magic::{MAGIC, Magic, Mute, NUMBERS, Patience, Reaches, ReachesNobody, digits};
+pub use page::{Html, graph};
 pub use record::{Order, Take};
 pub use registrar::Endpoint;
 pub use report::{CallReport, Dropped, Webhook};
@@ -293,7 +295,8 @@ fn start(config: SandboxConfig) -> io::Result<Running> {
     let network_at = network_driver.locals().first().map_or(sip, |(_, at)| *at);
     let (listener, http) = bind_http(config.http)?;
     let (answer, answer_xml) = answer_hook(config.answer, http);
-    let (tell, events, noted) = Tell::new();
+    let (book, book_waiting) = page::Scribe::new();
+    let (tell, events, noted) = Tell::new(book.clone());
     let (listen, listeners) = mpsc::channel(16);
     let (core, core_commands) = commands();
     let webhooks = WebhookConfig { allow_net: config.allow_net, ..WebhookConfig::new(credentials.clone()) };
@@ -346,8 +349,9 @@ fn start(config: SandboxConfig) -> io::Result<Running> {
         asked,
         webhooks,
         listener,
-        router: http::router(desk.clone(), answer_xml),
         journal: (noted, listeners),
+        router: http::router(desk.clone(), answer_xml).merge(page::router(Arc::new(desk.clone()), book, phlos.clone())),
+        book: book_waiting,
         tell,
         seed,
     };
@@ -392,6 +396,7 @@ struct Parts {
     listener: std::net::TcpListener,
     router: axum::Router,
     journal: (mpsc::Receiver<SandboxEvent>, mpsc::Receiver<journal::Listener>),
+    book: page::Waiting,
     tell: Tell,
     seed: Seed,
 }
@@ -425,6 +430,7 @@ impl Parts {
         let http = axum::serve(listener, self.router).into_future();
         let journal = journal::keep_journal(self.journal.0, self.journal.1);
         let callbacks = make_callbacks(self.webhooks, self.asked, self.core);
+        let book = page::keep_book(self.book);
         let ended = tokio::select! {
             ended = core => ended.map(drop),
             ended = edge => ended.map(drop),
@@ -433,6 +439,7 @@ impl Parts {
             () = callbacks => Ok(()),
             () = sounds => Ok(()),
             () = journal => Ok(()),
+            () = book => Ok(()),
             _ = stopped => Ok(()),
         };
         drop(edge_handle);
@@ -458,10 +465,13 @@ fn run_network(
     tell: Tell,
 ) -> impl Future<Output = io::Result<()>> + use<> {
     let network = Network::new(&switch.endpoints, switch.patience, app_seed, driver.media());
+    let at = switch.numbers.network;
     async move {
         let (handle, commands) = commands();
         let agent = agent(vec![wire::Method::Invite]);
-        let make = move |now, epoch| Gate::new(Agent::new(agent, agent_seed, now, epoch), network, vec![core], tell);
+        let make = move |now, epoch| {
+            Gate::new(Agent::new(agent, agent_seed, now, epoch), network, vec![core], tell).told_as_phone(at)
+        };
         let ended = driver.run(make, commands).await.map(drop);
         drop(handle);
         ended

@@ -27,6 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::doorman::{Doorman, Role};
@@ -65,6 +66,8 @@ use recording::{InRecording, Making};
 
 /// How much longer than it is a sound may take to be told as over.
 const SOUND_MARGIN: Duration = Duration::from_secs(1);
+/// Octets of an application's answer that are shown.
+const SHOWN_REPLY: usize = 16 * 1024;
 /// A legal status of RFC 5626 §11.5 that the edge gives when a client's connection is gone.
 const FLOW_FAILED: u16 = 430;
 
@@ -374,9 +377,11 @@ impl Switch {
         let live = self.live.get_mut(&id);
         let dropped = live.map(|live| std::mem::take(&mut live.dropped)).unwrap_or_default();
         let webhook = Webhook::new(exchange, dropped);
-        self.outlets
-            .tell
-            .event(SandboxEvent::Webhook { call_uuid: call_uuid.to_owned(), webhook: Box::new(webhook.clone()) });
+        self.outlets.tell.event(SandboxEvent::Webhook {
+            call_uuid: call_uuid.to_owned(),
+            webhook: Box::new(webhook.clone()),
+            reply: reply(&exchange.body),
+        });
         self.reports.change(call_uuid, |report| {
             report.push(webhook);
             report.open = report.open.saturating_sub(1);
@@ -753,6 +758,11 @@ fn learn_to(leg: &mut Leg, response: &Message) {
 /// The cause of a code that there is.
 fn by_code(code: u16) -> Cause {
     causes::by_code(code).unwrap_or(causes::UNKNOWN)
+}
+
+/// As much of an answer as is shown.
+fn reply(body: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(body.get(..SHOWN_REPLY).unwrap_or(body))
 }
 
 fn is_sip(text: &str) -> bool {

@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 
 use crate::agent::{FlowChange, FlowInfo, Need, Node, Transport};
 use crate::id::FlowId;
+use crate::plivo::sandbox::page::Scribe;
 use crate::plivo::sandbox::{Edge, EdgeConfig, Fault, Tell};
 use crate::time::Instant;
 
@@ -25,7 +26,7 @@ impl World {
     }
 
     fn with<const N: usize>(faults: [Fault; N]) -> Self {
-        let (tell, ..) = Tell::new();
+        let (tell, ..) = Tell::new(Scribe::new().0);
         let domains = vec!["phone.plivo.com".into()];
         let config = EdgeConfig { core: addr(CORE), domains, connections: 2, faults: faults.into() };
         let mut edge = Edge::new(config, [7; 32], tell.clone());

@@ -11,6 +11,7 @@ mod faults;
 mod flow;
 mod headers;
 mod hooks;
+mod page;
 mod phlo;
 mod record;
 mod whole;
