@@ -9,6 +9,7 @@
 //! ```
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "a bench reads the clock")]
 
 use axum::Router;
 use axum::http::Uri;

@@ -95,4 +95,46 @@ def the_guides_script_rings_a_registered_endpoint(lab):
     require("< X-PH-Test: Sample" in invites[0].split("\n<\n")[0], f"the INVITE has no X-PH-Test:\n{seen}")
 
 
-CHECKS = [the_guides_script_reaches_the_application, the_guides_script_rings_a_registered_endpoint]
+FLOW = """name = "{name}"
+[start]
+params = ["from", "to"]
+api_request = "Initiate_Call_1"
+[nodes.Initiate_Call_1]
+type = "initiate_call"
+from = "{caller}"
+to = "{callee}"
+custom_headers = {{ Test = "Sample" }}
+answered = "Play_Audio_1"
+[nodes.Play_Audio_1]
+type = "play_audio"
+speak = "Congratulations"
+"""
+
+
+def the_guides_phlos_are_run_static_and_with_a_payload(lab):
+    flows = {
+        "static": ("14155550100", "sip:bob@phone.plivo.com"),
+        "dynamic": ("{{Start.http.params.from}}", "{{Start.http.params.to}}"),
+    }
+    ids, flags = [], []
+    for name, (caller, callee) in flows.items():
+        path = lab.path(f"{name}.toml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(FLOW.format(name=name, caller=caller, callee=callee))
+        ids.append(lab.run("phlo", "check", path).expect(0).out.split()[-1])
+        flags += ["--phlo", path]
+    lab.environment["PHLO_IDS"] = " ".join(ids)
+    script = [sys.executable, os.path.join(HERE, "trigger_phlo.py")]
+    finished = lab.run("sandbox", "--callee", "bob", *flags, "--", *script, within=60).expect(0)
+    told = finished.out + finished.err
+    equal("runs", told.count("b'Initiate Call' - b'Initiate_Call_1' with phlo_run_uuid: "), 2)
+    equal("ends", told.count("sip:bob@phone.plivo.com 4010"), 2)
+    equal("callees that get the header", told.count("sip:bob@phone.plivo.com gets X-PH-Test: Sample"), 2)
+    equal("texts", told.count('"Congratulations"'), 2)
+
+
+CHECKS = [
+    the_guides_script_reaches_the_application,
+    the_guides_script_rings_a_registered_endpoint,
+    the_guides_phlos_are_run_static_and_with_a_payload,
+]
