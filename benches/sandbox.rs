@@ -170,8 +170,8 @@ async fn hold(api: &Api, waiting: &Waiting, calls: u64) -> Result<(), Box<dyn Er
             break;
         }
     }
-    let memory = memory()?.saturating_sub(before);
-    println!("{live} calls live; {:.1} KiB each, the phone that is called included", memory as f64 / calls as f64);
+    let memory = memory()?.saturating_sub(before) as f64 / (live as f64 - 1.0).max(1.0);
+    println!("{live} calls live; {memory:.1} KiB each, the phone that is called included");
     Ok(())
 }
 

@@ -76,7 +76,7 @@ pub const GUIDE_XML: &str =
     "<Response>\n  <Speak>Congratulations! You've made your first outbound call!</Speak>\n</Response>\n";
 
 /// Calls at once.
-const CALLS: usize = 256;
+const CALLS: usize = 1_000;
 
 /// What endpoints' own calls are answered by.
 #[derive(Clone, Debug, PartialEq, Eq)]
