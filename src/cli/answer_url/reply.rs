@@ -6,7 +6,7 @@ use crate::cli::exit::Exit;
 use crate::cli::phone::Unready;
 use crate::plivo::received::{Received, is_question};
 use crate::plivo::rules::{self, PREFIX, RuleSet, is_prefixed};
-use crate::plivo::xml;
+use crate::plivo::xml::{self, escaped};
 use crate::report::text::clipped;
 use crate::time::Duration;
 use crate::wire::UriBuf;
@@ -127,24 +127,6 @@ fn headers(received: &Received) -> String {
         custom.map(|(name, value)| format!("{} is {value}.", name.get(PREFIX.len()..).unwrap_or_default())).collect();
     let text = if spoken.is_empty() { "No custom header came.".to_owned() } else { spoken.join(" ") };
     format!("<Response><Speak>Hello. {}</Speak></Response>", escaped(&clipped(&text, SPOKEN)))
-}
-
-/// A text as XML has it. What XML cannot hold at all is a blank.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\t' | '\n' | '\r' => out.push(c),
-            '\u{fffe}' | '\u{ffff}' => out.push(' '),
-            c if c < ' ' => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

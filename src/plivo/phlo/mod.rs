@@ -24,6 +24,7 @@
 mod read;
 mod template;
 
+use super::xml::escaped;
 pub use read::{Fault, read};
 pub use template::{Template, TemplateError, Values};
 
@@ -145,7 +146,7 @@ impl Prompt {
             Self::Speak(text) => ("Speak", text),
             Self::Play(url) => ("Play", url),
         };
-        let text = text.render(values).replace('&', "&amp;").replace('<', "&lt;");
+        let text = escaped(&text.render(values));
         format!("<Response><{element}>{text}</{element}></Response>")
     }
 }

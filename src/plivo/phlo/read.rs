@@ -385,7 +385,7 @@ speak = "Congratulations & <goodbye>"
         assert_eq!((phlo.next(first, Edge::Busy), phlo.next(next, Edge::Completed)), (None, None));
         assert_eq!(Some(next), phlo.incoming_call);
         let Kind::PlayAudio(prompt) = &phlo.nodes[next].kind else { panic!() };
-        assert_eq!(prompt.xml(&values), "<Response><Speak>Congratulations &amp; &lt;goodbye></Speak></Response>");
+        assert_eq!(prompt.xml(&values), "<Response><Speak>Congratulations &amp; &lt;goodbye&gt;</Speak></Response>");
     }
 
     #[test]

@@ -174,5 +174,24 @@ fn nested(node: Node<'_, '_>) -> Result<Vec<Step>, XmlError> {
     node.children().filter(Node::is_element).map(step).collect()
 }
 
+/// A text as XML has it. What XML cannot hold at all is a blank.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\t' | '\n' | '\r' => out.push(c),
+            '\u{fffe}' | '\u{ffff}' => out.push(' '),
+            c if c < ' ' => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests;

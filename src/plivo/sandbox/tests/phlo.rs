@@ -44,7 +44,11 @@ speak = "Good bye"
 "#;
 
 async fn flowing() -> (Running, String) {
-    let phlo = phlo::read(FLOW).0.unwrap();
+    flowing_by(FLOW).await
+}
+
+async fn flowing_by(text: &str) -> (Running, String) {
+    let phlo = phlo::read(text).0.unwrap();
     let id = phlo.id.clone();
     let patience = Patience { phone: Duration::from_millis(20), slow: Duration::from_millis(40) };
     let config = SandboxConfig { phlos: vec![phlo], patience, pace: Pace::NONE, ..SandboxConfig::default() };
@@ -102,6 +106,16 @@ async fn a_busy_callee_leads_to_the_next_call_and_one_edge_that_leads_nowhere_en
     assert_eq!(course.last().map(String::as_str), Some("4010"));
     let course = run(&mut sandbox, &id, "1555000480", 2).await;
     assert_eq!(course[2..], ["3000", "to 1555000486", "at Busy", "3010"], "{course:?}");
+}
+
+#[tokio::test]
+async fn busy_callees_that_lead_to_each_other_end_after_a_hundred_calls() {
+    let (mut sandbox, id) = flowing_by(&FLOW.replace("busy = \"Again\"", "busy = \"Call\"")).await;
+    let course = run(&mut sandbox, &id, "1555000486", 100).await;
+    assert_eq!(course.iter().filter(|what| *what == "3010").count(), 100);
+    // Whatever began now would be told before it.
+    let after = run(&mut sandbox, &id, "12025550100", 1).await;
+    assert_eq!(after[0], "to 12025550100", "{after:?}");
 }
 
 #[tokio::test]
